@@ -1,0 +1,148 @@
+"""The door for operators: `decisioning decide | run | topics | demo`.
+
+Exit codes: 0 fine, 1 the input is at fault, 2 usage, 3 a part is unreachable or refuses. Errors go to stderr, one
+line each. What needs a broker is imported only by the command that uses it, so that authors need none.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from typer.exceptions import Abort, Exit, TyperException
+
+from decisioning import rulebook as rulebooks
+from decisioning.catalogue import Catalogue
+from decisioning.decision import Decision, dumps
+from decisioning.errors import DecisioningError, EventRejected, RulebookError
+from decisioning.event import parse
+from decisioning.instant import parse_instant
+from decisioning.policy import Policy
+from decisioning.replay import Replay
+
+FINE, INPUT, USAGE, REFUSED = 0, 1, 2, 3
+
+app = typer.Typer(
+    name="decisioning",
+    help="Decide in real time whether a customer may be spoken to, and what is the best thing to say.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+topics = typer.Typer(help="The topics, as data.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(topics, name="topics")
+
+RulebookFile = Annotated[
+    Path, typer.Option("--rules", exists=True, dir_okay=False, readable=True, help="The rulebook, a YAML file.")
+]
+
+
+@app.command(epilog="Example: decisioning decide --rules rules/retail.yaml --until 2026-03-03T00:00:00Z < events.jsonl")
+def decide(
+    rules: RulebookFile,
+    until: Annotated[
+        str | None, typer.Option(help="Fire wakes up to this time (RFC 3339) after the last event.")
+    ] = None,
+) -> None:
+    """Answer events from stdin, one decision a line; a bad line goes to stderr and makes the exit code 1."""
+    try:
+        end = None if until is None else parse_instant(until)
+    except ValueError as error:
+        _leave(USAGE, f"--until: {error}")
+    run = Replay(_policy(rules))
+    bad = False
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        if not line.strip():
+            continue
+        try:
+            event = parse(line)
+        except EventRejected as error:
+            bad = True
+            sys.stdout.buffer.flush()
+            print(f"line {number}: {error}", file=sys.stderr, flush=True)
+            continue
+        _say(run.feed(event))
+    _say(run.finish(end))
+    sys.stdout.buffer.flush()
+    raise Exit(INPUT if bad else FINE)
+
+
+@app.command(epilog="Example: DECISIONING_KAFKA=127.0.0.1:9092 decisioning run")
+def run() -> None:
+    """Run a worker until SIGTERM; everything it needs to know is in DECISIONING_* (see deploy/env.example)."""
+    from decisioning.streaming.app import main as work
+
+    raise Exit(work())
+
+
+@topics.command("create", epilog="Example: DECISIONING_KAFKA=127.0.0.1:9092 decisioning topics create")
+def topics_create() -> None:
+    """Create the topics that are missing; a topic with other partitions is refused, never changed."""
+    from decisioning.streaming.app import create_topics
+
+    raise Exit(create_topics())
+
+
+@topics.command("list", epilog="Example: decisioning topics list")
+def topics_list() -> None:
+    """Print the topics with key, partitions, retention and compaction, as DECISIONING_* sets them."""
+    from decisioning.streaming.app import list_topics
+
+    raise Exit(list_topics())
+
+
+@app.command(epilog="Example: decisioning demo --plain")
+def demo(
+    plain: Annotated[bool, typer.Option("--plain", help="Log lines in place of the live view.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave broker and worker running at the end.")] = False,
+    seed: Annotated[int, typer.Option(help="What the synthetic part is drawn from.")] = 7,
+    broker: Annotated[str, typer.Option(help="host:port of a Kafka to use; none: an embedded one.")] = "",
+) -> None:
+    """Real shop days through Kafka topics and a worker process, live, in about a minute."""
+    from decisioning.streaming.demo import run_demo
+
+    raise Exit(run_demo(plain=plain, keep=keep, seed=seed, broker=broker or None))
+
+
+def main() -> NoReturn:
+    """Run the command line; never a traceback for what the user can mend."""
+    try:
+        code = app(standalone_mode=False) or FINE
+    except Exit as done:
+        code = done.exit_code
+    except TyperException as error:
+        _leave(USAGE, error.format_message())
+    except DecisioningError as error:
+        _leave(REFUSED, str(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who read us has gone: the rest is for nobody
+        code = FINE
+    except (KeyboardInterrupt, Abort):
+        code = 130
+    sys.exit(code)
+
+
+def _policy(path: Path) -> Policy:
+    try:
+        return Policy(rulebooks.parse(path.read_bytes(), str(path)), Catalogue())
+    except RulebookError as error:
+        _leave(INPUT, str(error))
+
+
+def _say(decisions: Iterable[Decision]) -> None:
+    for decision in decisions:
+        sys.stdout.buffer.write(dumps(decision) + b"\n")
+
+
+def _leave(code: int, message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""What we answer: candidates weighed, verdicts with their facts, decisions as CloudEvents.
+
+A decision's id is made of what it answers and never of when, where or by which rulebook, so that the same answer has
+the same id for ever (contract.md, section 3, exact reading 12).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, NamedTuple
+from uuid import NAMESPACE_URL, uuid5
+
+import msgspec
+from msgspec import Struct
+
+from decisioning.event import Event
+from decisioning.instant import format_instant, instant
+from decisioning.payload import Asked, Class
+
+SOURCE: Final = "/decisioning"
+TYPE_PREFIX: Final = "decision."
+
+
+class Outcome(StrEnum):
+    """The six outcomes; there are no others (contract.md, section 3)."""
+
+    ACT = "act"
+    SUPPRESS = "suppress"
+    DEFER = "defer"
+    RECALL = "recall"
+    HOLD = "hold"
+    RELEASE = "release"
+
+
+class Candidate(Struct, frozen=True, array_like=True):
+    """One thing that could be said, as we remember it: `index` is its place in the request, `expires_at` is
+    resolved."""
+
+    index: int
+    action: str
+    class_: Class
+    channels: tuple[str, ...]
+    expires_at: int
+    sku: str | None = None
+    category: str | None = None
+    price: str | None = None
+    currency: str | None = None
+    topic: str | None = None
+    audience: str | None = None
+    value: str = "0"
+    needs_ok: tuple[str, ...] = ()
+
+    @property
+    def worth(self) -> Decimal:
+        """What arbitration compares: the value, exact (contract.md, section 3: 0 if absent)."""
+        return Decimal(self.value)
+
+
+def candidate(asked: Asked, index: int, time: int, lifetime: int) -> Candidate:
+    """The candidate at place `index` of a request of instant `time`; without `expires_at` it lives for `lifetime`
+    us."""
+    return Candidate(
+        index=index,
+        action=asked.action,
+        class_=asked.class_,
+        channels=tuple(dict.fromkeys(asked.channels)),
+        expires_at=instant(asked.expires_at) if asked.expires_at is not None else time + lifetime,
+        sku=asked.sku,
+        category=asked.category,
+        price=asked.price,
+        currency=asked.currency,
+        topic=asked.topic,
+        audience=asked.audience,
+        value="0" if asked.value is None else str(asked.value),
+        needs_ok=tuple(asked.needs_ok or ()),
+    )
+
+
+class Trigger(Struct, frozen=True, array_like=True):
+    """The event that a decision answers."""
+
+    source: str
+    id: str
+    type: str
+
+    def as_json(self) -> dict[str, str]:
+        """As it stands in a decision."""
+        return {"source": self.source, "id": self.id, "type": self.type}
+
+
+def trigger_of(event: Event) -> Trigger:
+    """The trigger of what an event brings about."""
+    return Trigger(event.source, event.id, event.type)
+
+
+def wake_of(cause: Trigger, due: int) -> Trigger:
+    """The trigger of the answer that was promised for the instant `due`."""
+    return Trigger(SOURCE, f"{cause.source}#{cause.id}@{format_instant(due)}", "wake")
+
+
+class Verdict(NamedTuple):
+    """What the suppressors say of one candidate on one channel: the reason that decided, and the facts behind it."""
+
+    candidate: Candidate
+    channel: str
+    verdict: Outcome  # ACT (allowed), SUPPRESS or DEFER
+    reason: str
+    because: Mapping[str, object] | None = None
+    not_before: int | None = None
+    allowed_from: int | None = None
+
+    @property
+    def allowed(self) -> bool:
+        """Whether nothing speaks against it."""
+        return self.verdict is Outcome.ACT
+
+    def as_json(self) -> dict[str, object]:
+        """As it stands in `considered`."""
+        return _present(
+            action=self.candidate.action,
+            channel=self.channel,
+            verdict="allow" if self.allowed else self.verdict.value,
+            reason=self.reason,
+            because=self.because or None,
+            not_before=_time(self.not_before),
+            allowed_from=_time(self.allowed_from),
+        )
+
+
+class Decision(Struct, frozen=True):
+    """One answer, complete: all that its CloudEvent says. Instants are microseconds until `dumps` writes them."""
+
+    outcome: Outcome
+    subject: str
+    time: int
+    trigger: Trigger
+    ref: str
+    reason: str
+    rulebook: Mapping[str, str]
+    action: str | None = None
+    class_: str | None = None
+    channel: str | None = None
+    request_id: str | None = None
+    cause: Trigger | None = None
+    valid_until: int | None = None
+    not_before: int | None = None
+    allowed_from: int | None = None
+    recalls: str | None = None
+    context: Mapping[str, object] | None = None
+    considered: Sequence[Verdict] = ()
+    traceparent: str | None = None
+
+    @property
+    def id(self) -> str:
+        """One id, one payload, for ever."""
+        return decision_id(self.trigger, self.subject, self.outcome, self.action, self.ref)
+
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def decision_id(trigger: Trigger, subject: str, outcome: Outcome, action: str | None, ref: str) -> str:
+    """UUIDv5 in the URL namespace of the compact JSON array of the six parts (exact reading 12)."""
+    parts = [trigger.source, trigger.id, subject, outcome.value, action or "", ref]
+    return str(uuid5(NAMESPACE_URL, _encode(parts).decode()))
+
+
+def dumps(decision: Decision) -> bytes:
+    """The decision as a structured CloudEvent: UTF-8 JSON, always the same bytes for the same decision."""
+    return _encode({**attributes(decision), "data": data(decision)})
+
+
+def attributes(decision: Decision) -> dict[str, str]:
+    """The CloudEvents attributes of a decision; in binary mode they become `ce_` headers."""
+    found = {
+        "specversion": "1.0",
+        "id": decision.id,
+        "source": SOURCE,
+        "type": TYPE_PREFIX + decision.outcome.value,
+        "time": format_instant(decision.time),
+        "subject": decision.subject,
+    }
+    if decision.traceparent is not None:
+        found["traceparent"] = decision.traceparent
+    return found
+
+
+def data(decision: Decision) -> dict[str, object]:
+    """The payload of a decision's CloudEvent, fields in the order of the contract, absent ones left out."""
+    return _present(
+        outcome=decision.outcome.value,
+        action=decision.action,
+        **{"class": decision.class_},
+        channel=decision.channel,
+        reason=decision.reason,
+        request_id=decision.request_id,
+        trigger=decision.trigger.as_json(),
+        cause=decision.cause.as_json() if decision.cause is not None else None,
+        valid_until=_time(decision.valid_until),
+        not_before=_time(decision.not_before),
+        allowed_from=_time(decision.allowed_from),
+        recalls=decision.recalls,
+        context=decision.context or None,
+        considered=[verdict.as_json() for verdict in decision.considered] or None,
+        rulebook=decision.rulebook,
+    )
+
+
+def _present(**fields: object) -> dict[str, object]:
+    return {name: content for name, content in fields.items() if content is not None}
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else format_instant(at)

@@ -1,0 +1,122 @@
+"""The verdict on one candidate and channel: every suppressor asked in order, and when their answer would change.
+
+Any refusal refuses, else any wish to wait defers, else it is allowed; the reason is that of the first suppressor that
+gave the verdict (contract.md, section 3, "Verdicts").
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from decisioning.decision import Candidate, Outcome, Verdict
+from decisioning.instant import DAY
+from decisioning.policy import LONGEST_WAIT, Policy
+from decisioning.state import Act, State
+from decisioning.suppress import Ask, Objection
+from decisioning.zones import Zone, zone, zones_of_country
+
+ALLOWED: Final = "allowed.clear"
+OUTRANKED: Final = "outranked.value"
+_HORIZON: Final = 800 * DAY  # past the longest cap and one year of windows: beyond it nothing changes by itself
+_MAX_STEPS: Final = 2000
+
+
+def zones_of(state: State) -> tuple[Zone, ...]:
+    """Where the customer may be: their own zone, else all of their country's, else nowhere known (rule 19)."""
+    profile = state.profile
+    if profile.time_zone is not None:
+        return (zone(profile.time_zone.value),)
+    if profile.country is not None:
+        return tuple(zone(name) for name in zones_of_country(profile.country.value))
+    return ()
+
+
+class Judge:
+    """One customer at one instant: asks the suppressors, and remembers what it already found out."""
+
+    def __init__(self, policy: Policy, state: State, now: int) -> None:
+        self.policy = policy
+        self.state = state
+        self.now = now
+        self._zones = zones_of(state)
+        self._clear: dict[tuple[str, str, int], int | None] = {}
+
+    def ask(self, candidate: Candidate, channel: str, acts: tuple[Act, ...], asked_at: int | None = None) -> Ask:
+        """The question about a candidate on a channel, of a customer to whom exactly `acts` were made."""
+        return Ask(candidate, channel, self.state, acts, self.now, self.policy.catalogue, self._zones, asked_at)
+
+    def verdict(self, ask: Ask) -> Verdict:
+        """What the suppressors say, with `not_before` and `allowed_from` where it is not yes."""
+        waits: Objection | None = None
+        for suppressor in self.policy.suppressors(ask.candidate.class_):
+            found = suppressor.check(ask)
+            if found is None:
+                continue
+            if not found.waits:
+                return self._verdict(ask, Outcome.SUPPRESS, found)
+            waits = waits or found
+        if waits is None:
+            return Verdict(ask.candidate, ask.channel, Outcome.ACT, ALLOWED)
+        not_before = self._first_clear(ask)
+        if not_before is None or not_before > ask.now + LONGEST_WAIT or not_before >= ask.candidate.expires_at:
+            return self._verdict(ask, Outcome.SUPPRESS, waits)
+        return self._verdict(ask, Outcome.DEFER, waits)._replace(not_before=not_before)
+
+    def outranked(self, verdict: Verdict, ask: Ask) -> Verdict:
+        """A candidate that was allowed and lost: free again once the winner's slot, part of `ask.acts`, is."""
+        return verdict._replace(reason=OUTRANKED, allowed_from=self.allowed_from(ask))
+
+    def allowed_from(self, ask: Ask) -> int | None:
+        """The first instant from now at which a new request for the same thing would be allowed, nothing else
+        happening.
+
+        None if there is none, and None if this request is refused for its own age (exact reading 3).
+        """
+        suppressors = self.policy.suppressors(ask.candidate.class_)
+        if any(one.of_the_request and one.check(ask) is not None for one in suppressors):
+            return None
+        lasting = [one for one in suppressors if not one.of_the_request]
+        at = ask.now
+        for _ in range(_MAX_STEPS):
+            later = ask._replace(now=at)
+            found = next((found for one in lasting if (found := one.check(later)) is not None), None)
+            if found is None:
+                return at
+            until = self._first_clear(later) if found.waits else found.until
+            if until is None or until > ask.now + _HORIZON:
+                return None
+            at = until
+        return None
+
+    def valid_until(self, candidate: Candidate, channel: str) -> int:
+        """The instant at which an act made now must not go out any more: the earliest end that anyone names."""
+        ask = self.ask(candidate, channel, ())
+        ends = [one.ends(ask) for one in self.policy.suppressors(candidate.class_)]
+        return min([self.now + self.policy.rulebook.valid_for, *(end for end in ends if end is not None)])
+
+    def _verdict(self, ask: Ask, outcome: Outcome, found: Objection) -> Verdict:
+        return Verdict(
+            ask.candidate, ask.channel, outcome, found.reason, found.because, allowed_from=self.allowed_from(ask)
+        )
+
+    def _first_clear(self, ask: Ask) -> int | None:
+        """The first instant from `ask.now` at which no suppressor asks to wait (exact reading 1)."""
+        key = (ask.candidate.class_, ask.candidate.action, ask.now)
+        if key not in self._clear:
+            self._clear[key] = self._search_clear(ask)
+        return self._clear[key]
+
+    def _search_clear(self, ask: Ask) -> int | None:
+        suppressors = self.policy.suppressors(ask.candidate.class_)
+        at = ask.now
+        for _ in range(_MAX_STEPS):
+            later = ask._replace(now=at)
+            waits = next(
+                (found for one in suppressors if (found := one.check(later)) is not None and found.waits), None
+            )
+            if waits is None:
+                return at
+            if waits.until is None or waits.until > ask.now + _HORIZON:
+                return None
+            at = waits.until
+        return None

@@ -1,0 +1,107 @@
+"""What we remember of one customer, and the three ways it changes.
+
+`fold` takes in what happened, `record` what we said, `erase` empties; `loads` and `dumps` are its bytes. The first
+byte of a record is the version of its format, so that an older one can be read and a newer one is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from decisioning.errors import StateTooNew, StateUnreadable
+from decisioning.state import memory, orders
+from decisioning.state.fold import fold
+from decisioning.state.model import MAX_ACTS, MAX_DEFERRED, Act, Deferred, State
+
+VERSION: Final = 1
+_decoder: Final = msgspec.json.Decoder(State)
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def loads(body: bytes) -> State:
+    """The state in a stored record; StateUnreadable when it does not parse, StateTooNew when a newer version wrote
+    it."""
+    if not body:
+        raise StateUnreadable("the stored state is empty")
+    if body[0] > VERSION:
+        raise StateTooNew(
+            f"the stored state has format {body[0]}, this version reads up to {VERSION}: run the newer one"
+        )
+    try:
+        return _decoder.decode(body[1:])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise StateUnreadable(f"the stored state does not parse ({type(error).__name__})") from None
+
+
+def dumps(state: State) -> bytes:
+    """The record to store: one byte of version, then JSON; the same bytes for the same state."""
+    return bytes([VERSION]) + _encode(state)
+
+
+def record(state: State, act: Act) -> State:
+    """Remember what we said; when the list is full, what holds neither slot nor life goes first, then service."""
+    acts = (*state.acts, act)
+    if len(acts) > MAX_ACTS:
+        gone = min(
+            acts,
+            key=lambda one: (
+                one.counts and one.candidate.class_ in ("marketing", "survey"),
+                one.live(act.made),
+                one.made,
+                one.id,
+            ),
+        )
+        acts = tuple(one for one in acts if one is not gone)
+    return replace(state, acts=acts)
+
+
+def postpone(state: State, waiting: Deferred) -> State:
+    """Remember that we promised a further answer."""
+    return replace(state, deferred=(*state.deferred, waiting))
+
+
+def full(state: State) -> bool:
+    """Whether no further answer can be promised: then what would wait is refused, which is the silent side."""
+    return len(state.deferred) >= MAX_DEFERRED
+
+
+def sweep(state: State, now: int, *, orders_for: int, acts_for: int) -> State:
+    """Drop what no rule can see any more: orders older than `orders_for` us, acts older than `acts_for` and not
+    live."""
+    state = orders.forget_old(state, now - orders_for)
+    if any(not act.live(now) and act.made + acts_for <= now for act in state.acts):
+        state = replace(state, acts=tuple(act for act in state.acts if act.live(now) or now < act.made + acts_for))
+    return state
+
+
+def erase(state: State) -> State:
+    """Everything goes but the marker: its newest time, what was seen, what was answered (contract.md, "Erasure")."""
+    return State(
+        subject=state.subject,
+        now=state.now,
+        erased=True,
+        erased_at=state.erased_at,
+        seen=state.seen,
+        seen_floor=state.seen_floor,
+        requests=state.requests,
+    )
+
+
+__all__ = [
+    "VERSION",
+    "Act",
+    "Deferred",
+    "State",
+    "dumps",
+    "erase",
+    "fold",
+    "full",
+    "loads",
+    "memory",
+    "postpone",
+    "record",
+    "sweep",
+]

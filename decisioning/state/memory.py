@@ -1,0 +1,67 @@
+"""Repeats: what we have seen and answered, so that nothing is said twice (contract.md, section 3, "Duplicates").
+
+Memories are per customer and bounded. What falls out of a full memory is covered by a floor: a request not newer than
+the newest forgotten event is taken as re-sent, which is the silent side.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Final
+
+from msgspec.structs import replace
+
+from decisioning.event import Event
+from decisioning.instant import DAY
+from decisioning.payload import ContactRequested
+from decisioning.state.model import MAX_REQUESTS, MAX_SEEN, Request, State
+
+SEEN_FOR: Final = 7 * DAY
+ANSWERED_FOR: Final = 30 * DAY
+_MAX_MARKS: Final = 8
+
+
+def mark(source: str, id_: str) -> int:
+    """A 63-bit fingerprint of (source, id): what we keep instead of the texts."""
+    digest = blake2b(f"{len(source)}:{source}{id_}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def is_repeat(state: State, event: Event, now: int) -> bool:
+    """Whether the event was handled before, or must be taken as if it had been; it then changes and says nothing."""
+    seen_as = mark(event.source, event.id)
+    if any(known == seen_as and now < at + SEEN_FOR for known, at in state.seen):
+        return True
+    if not isinstance(event.data, ContactRequested):
+        return False
+    if now >= event.time + SEEN_FOR or (state.seen_floor is not None and event.time <= state.seen_floor):
+        return True
+    return any(known.id == event.data.request_id and seen_as in known.marks for known in state.requests)
+
+
+def was_answered(state: State, request_id: str, now: int) -> bool:
+    """Whether this request was answered or deferred for this customer in the last 30 days."""
+    return any(known.id == request_id and now < known.at + ANSWERED_FOR for known in state.requests)
+
+
+def see(state: State, event: Event, now: int) -> State:
+    """Remember the event for 7 days."""
+    fresh = (entry for entry in state.seen if now < entry[1] + SEEN_FOR)
+    kept = (*fresh, (mark(event.source, event.id), now))
+    floor = state.seen_floor
+    if len(kept) > MAX_SEEN:
+        # what was handled at that instant cannot be told from its repeat any more
+        floor = max(floor or 0, max(at for _, at in kept[:-MAX_SEEN]))
+        kept = kept[-MAX_SEEN:]
+    return replace(state, seen=kept, seen_floor=floor)
+
+
+def answer(state: State, request_id: str, seen_as: int | None, now: int, *, duplicate: bool = False) -> State:
+    """Remember that a request was answered or deferred; a `duplicate` marks its event but moves no time."""
+    before = next((known for known in state.requests if known.id == request_id), None)
+    marks = before.marks if before is not None else ()
+    if seen_as is not None and seen_as not in marks:
+        marks = (*marks, seen_as)[-_MAX_MARKS:]
+    at = before.at if before is not None and duplicate else now
+    others = tuple(known for known in state.requests if known.id != request_id and now < known.at + ANSWERED_FOR)
+    return replace(state, requests=(*others[-(MAX_REQUESTS - 1) :], Request(request_id, at, marks)))
