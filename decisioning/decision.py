@@ -172,6 +172,16 @@ def dumps(decision: Decision) -> bytes:
     return _encode({**attributes(decision), "data": data(decision)})
 
 
+def dumps_binary(decision: Decision) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
+    """The decision as a binary CloudEvent of the Kafka binding: the data, and the attributes as `ce_` headers."""
+    found = attributes(decision)
+    headers = [("content-type", b"application/json")]
+    headers += [(f"ce_{name}", content.encode()) for name, content in found.items()]
+    if "traceparent" in found:
+        headers.append(("traceparent", found["traceparent"].encode()))
+    return _encode(data(decision)), tuple(headers)
+
+
 def attributes(decision: Decision) -> dict[str, str]:
     """The CloudEvents attributes of a decision; in binary mode they become `ce_` headers."""
     found = {

@@ -54,7 +54,7 @@ from decisioning.judge import Judge
 from decisioning.payload import ContactRequested, CustomerErased
 from decisioning.policy import Policy
 from decisioning.rank import by_liking, by_rank
-from decisioning.state import Act, Deferred, State, erase, fold, full, memory, postpone, record, sweep
+from decisioning.state import Act, Deferred, State, erase, fold, full, memory, names_unknown, postpone, record, sweep
 from decisioning.suppress.base import PROMOTIONAL
 
 
@@ -65,6 +65,8 @@ class Step(NamedTuple):
     state: State
     outputs: tuple[Decision, ...]
     wake_at: int | None
+    unknown: bool = False
+    """Whether the event named a decision or an order that we do not know; it folded what it could."""
 
 
 class _Question(NamedTuple):
@@ -94,6 +96,7 @@ def on_event(policy: Policy, state: State | None, event: Event, now: int) -> Ste
         return Step(state, (), state.wake_at)
     asked = event.data if isinstance(event.data, ContactRequested) else None
     known_request = asked is not None and memory.was_answered(state, asked.request_id, now)
+    unknown = names_unknown(state, event)
     state = memory.see(replace(state, now=now), event, now)
     state = sweep(fold(state, event), now, orders_for=policy.orders_for, acts_for=policy.acts_for)
     state, outputs = _recall(policy, state, event)
@@ -110,7 +113,7 @@ def on_event(policy: Policy, state: State | None, event: Event, now: int) -> Ste
                 state, answer = _answer(policy, state, question)
                 outputs.append(answer)
         state = memory.answer(state, asked.request_id, seen_as, now, duplicate=known_request)
-    return Step(state, tuple(outputs), state.wake_at)
+    return Step(state, tuple(outputs), state.wake_at, unknown)
 
 
 def on_wake(policy: Policy, state: State, now: int) -> Step:

@@ -22,7 +22,7 @@ from decisioning.instant import instant, parse_instant
 from decisioning.payload import TYPES, CustomerPreferenceSet, CustomerUpdated, Data, ProductDescribed
 from decisioning.zones import UnknownZone, zone
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Event(Struct, frozen=True):
@@ -67,7 +67,11 @@ def parse(value: bytes | None, headers: Headers = ()) -> Event:
     if value is None:
         raise EventRejected(Fault.TOMBSTONE, "the record has no value: publish an event, not a tombstone")
     if headers:
-        attributes = {name: content for name, content in headers if name.startswith("ce_") or name in _PLAIN}
+        attributes = {
+            name: content
+            for name, content in headers
+            if (name.startswith("ce_") or name in _PLAIN) and content is not None  # a header may have no value
+        }
         if "ce_specversion" in attributes and not attributes.get("content-type", b"").startswith(_STRUCTURED):
             return _binary(value, attributes)
     return _structured(value)

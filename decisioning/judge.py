@@ -17,7 +17,7 @@ from decisioning.zones import Zone, zone, zones_of_country
 
 ALLOWED: Final = "allowed.clear"
 OUTRANKED: Final = "outranked.value"
-_HORIZON: Final = 800 * DAY  # past the longest cap and one year of windows: beyond it nothing changes by itself
+_HORIZON: Final = 400 * DAY  # windows that are closed all through a year never open
 _MAX_STEPS: Final = 2000
 
 
@@ -83,7 +83,7 @@ class Judge:
             if found is None:
                 return at
             until = self._first_clear(later) if found.waits else found.until
-            if until is None or until > ask.now + _HORIZON:
+            if until is None:
                 return None
             at = until
         return None

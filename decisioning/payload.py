@@ -16,6 +16,7 @@ from decisioning.window import DailyWindow, parse_days, parse_time_of_day
 
 Id = Annotated[str, Meta(min_length=1, max_length=512)]
 Word = Annotated[str, Meta(min_length=1, max_length=200)]
+Channel = Annotated[str, Meta(min_length=1, max_length=64)]
 Text = Annotated[str, Meta(max_length=20_000)]
 Money = Annotated[str, Meta(pattern=r"^[0-9]{1,15}(\.[0-9]{1,10})?$")]
 Number = Annotated[str, Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,10})?$")]
@@ -49,7 +50,7 @@ class PurchaseCompleted(Data, frozen=True):
     order_id: Id
     lines: Annotated[list[Line], Meta(max_length=10_000)]
     currency: Word
-    channel: Word | None = None
+    channel: Channel | None = None
     promised_at: Moment | None = None
 
 
@@ -84,7 +85,7 @@ class SupportInteraction(Data, frozen=True):
     """The customer spoke with us."""
 
     interaction_id: Id
-    channel: Word
+    channel: Channel
     topic: Word | None = None
     sentiment: Annotated[float, Meta(ge=-1, le=1)] | None = None
     wait_seconds: Annotated[float, Meta(ge=0)] | None = None
@@ -115,7 +116,7 @@ class SupportPromiseMade(Data, frozen=True):
     what: Text
     due_at: Moment
     case_id: Id | None = None
-    channel: Word | None = None
+    channel: Channel | None = None
 
 
 class SupportPromiseKept(Data, frozen=True):
@@ -152,7 +153,7 @@ class CustomerPreferenceSet(Data, frozen=True):
     """What the customer asked of us; any of the fields."""
 
     contact_windows: Annotated[list[ContactWindow], Meta(max_length=50)] | None = None
-    channels: Annotated[list[Word], Meta(max_length=50)] | None = None
+    channels: Annotated[list[Channel], Meta(max_length=50)] | None = None
     topics_off: Annotated[list[Word], Meta(max_length=200)] | None = None
     max_marketing_per_week: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
     needs: Annotated[list[Word], Meta(max_length=200)] | None = None
@@ -162,7 +163,7 @@ class ConsentChanged(Data, frozen=True):
     """A consent was granted or withdrawn; no `channels` means all of them."""
 
     purpose: Literal["marketing", "survey", "profiling"]
-    channels: Annotated[list[Word], Meta(max_length=50)] | None = None
+    channels: Annotated[list[Channel], Meta(max_length=50)] | None = None
     expires_at: Moment | None = None
 
 
@@ -196,7 +197,7 @@ class Response(Data, frozen=True):
     """What became of a decision, or what the customer answered to it."""
 
     decision_id: Id
-    channel: Word
+    channel: Channel
 
 
 class ResponseRecalled(Data, frozen=True):
@@ -221,7 +222,7 @@ class Asked(Struct, frozen=True, rename={"class_": "class"}):
 
     action: Word
     class_: Class
-    channels: Annotated[list[Word], Meta(min_length=1, max_length=20)]
+    channels: Annotated[list[Channel], Meta(min_length=1, max_length=20)]
     sku: Id | None = None
     category: Word | None = None
     price: Money | None = None
@@ -229,7 +230,7 @@ class Asked(Struct, frozen=True, rename={"class_": "class"}):
     topic: Word | None = None
     audience: Word | None = None
     value: int | float | Number | None = None
-    needs_ok: Annotated[list[Word], Meta(max_length=200)] | None = None
+    needs_ok: Annotated[list[Word], Meta(max_length=50)] | None = None
     expires_at: Moment | None = None
 
 

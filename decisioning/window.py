@@ -32,11 +32,12 @@ _BEFORE: Final = 3
 _AFTER: Final = 2
 
 
-class DailyWindow(Struct, frozen=True, array_like=True):
+class DailyWindow(Struct, frozen=True, array_like=True, cache_hash=True):
     """The same hours on each named day: `days` 0 (Monday) to 6, `start` and `end` in minutes of the day, 0 to 1440.
 
     The interval is [start, end). An end at or before the start crosses midnight and belongs to its start day; equal
-    ones are 24 hours, until the same local time of the next day (exact reading 7). ValueError when out of range.
+    ones are 24 hours, until the same local time of the next day (exact reading 7). 24:00 is the next day's 00:00, so
+    00:00 to 24:00 and 24:00 to 00:00 are 24 hours as well. ValueError when out of range.
     """
 
     days: frozenset[int]
@@ -115,20 +116,17 @@ def _first(plans: tuple[Windows, ...], zones: tuple[Zone, ...], at: int, limit: 
 def _edges(plans: tuple[Windows, ...], zones: tuple[Zone, ...], week: int) -> tuple[int, ...]:
     """Where one UTC week (0 begins at the epoch) opens, closes, opens again...: all plans in all zones at once."""
     first, last = week * _WEEK, (week + 1) * _WEEK
-    closed: set[Interval] = set()  # a set, for the zones of a country mostly agree
-    for plan in plans:
-        if plan.windows:
-            for zone in zones:
-                inside = _inside(plan.windows, zone, week)
-                closed.update(inside if plan.quiet else _between(inside, first, last))
-    return tuple(chain.from_iterable(_between(_joined(closed), first, last)))
-
-
-def _inside(windows: tuple[DailyWindow, ...], zone: Zone, week: int) -> list[Interval]:
-    """The joined intervals that can hold an instant of a UTC week; they may reach beyond it on both sides."""
     begin = EPOCH_DAY + 7 * week
     days = range(begin - _BEFORE, begin + 7 + _AFTER)
-    return _joined(interval for day in days for window in windows if (interval := window.on(zone, day)))
+    # The many zones of a country mostly agree; whoever looks a year ahead in all of them would feel the difference.
+    distinct = {zone.clock(range(days.start, days.stop + 2)): zone for zone in zones}.values()
+    closed: set[Interval] = set()
+    for plan in plans:
+        if plan.windows:
+            for zone in distinct:
+                inside = _joined(found for day in days for window in plan.windows if (found := window.on(zone, day)))
+                closed.update(inside if plan.quiet else _between(inside, first, last))
+    return tuple(chain.from_iterable(_between(_joined(closed), first, last)))
 
 
 def _joined(intervals: Iterable[Interval]) -> list[Interval]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decisioning.instant import (
@@ -25,9 +25,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST = -62_135_596_800 * SECOND  # 0001-01-01T00:00:00Z
 LAST = 253_402_300_800 * SECOND - 1  # 9999-12-31T23:59:59.999999Z
 
+unhurried = settings(deadline=None)  # a busy machine is no failure
 offsets = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
 
+@unhurried
 @given(st.integers(FIRST, LAST))
 def test_every_instant_survives_its_text(at: int) -> None:
     """Formatting loses nothing, to the microsecond, and agrees with the standard library."""
@@ -36,6 +38,7 @@ def test_every_instant_survives_its_text(at: int) -> None:
     assert datetime.fromisoformat(text) == EPOCH + timedelta(microseconds=at)
 
 
+@unhurried
 @given(st.datetimes(timezones=offsets))
 def test_every_aware_datetime_has_one_instant(moment: datetime) -> None:
     """A datetime at any offset, and its ISO text, name the same instant, exact where a float would not be."""
@@ -103,18 +106,17 @@ def test_each_form_of_rfc_3339_is_read(text: str, same: str) -> None:
         "2026-03-02T10:15:00Z\n",
         "2026-03-02T10:15:00Zebra",
         "+2026-03-02T10:15:00Z",
-        "２０２６-03-02T10:15:00Z",
+        "\uff12\uff10\uff12\uff16-03-02T10:15:00Z",
         "1772446500",
     ],
 )
 def test_anything_else_is_no_time(text: str) -> None:
     """What RFC 3339 does not allow is refused in one line that says what to write and quotes nothing."""
-    with pytest.raises(ValueError, match="RFC 3339") as refused:
+    with pytest.raises(ValueError, match=r"^not a time: write RFC 3339 with an offset, such as 2026-03-02T10:15:00Z$"):
         parse_instant(text)
-    assert "\n" not in str(refused.value)
-    assert not text or text not in str(refused.value)
 
 
+@unhurried
 @given(st.text(max_size=30) | st.from_regex(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{0,9})?([Zz]|[+-]\d\d:\d\d)?"))
 def test_no_text_raises_anything_but_value_error(text: str) -> None:
     """Whatever is handed in is an instant or a ValueError, nothing else."""
@@ -156,7 +158,8 @@ def test_each_unit_of_duration_is_read(text: str, duration: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5", "m", "1.5h", "-1h", "+1h", "1 h", " 1h", "1h ", "1h\n", "1h30m", "1H", "1M", "1y", "1ms", "٣h", "1e3s"]
+    "text",
+    ["", "5", "m", "1.5h", "-1h", "+1h", "1 h", " 1h", "1h ", "1h\n", "1h30m", "1H", "1M", "1y", "\u0663h", "1e3s"],
 )
 def test_anything_else_is_no_duration(text: str) -> None:
     """One whole number and one unit, or a refusal that shows how to write it."""
@@ -171,6 +174,7 @@ def test_a_duration_ends_at_a_century() -> None:
         parse_duration(f"{36_525 * 86_400 + 1}s")
 
 
+@unhurried
 @given(st.integers(0, 36_525 * 86_400))
 def test_every_duration_survives_its_text(seconds: int) -> None:
     """A written duration reads back as itself."""

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from decisioning.errors import StateTooNew, StateUnreadable
 from decisioning.state import memory, orders
-from decisioning.state.fold import fold
-from decisioning.state.model import MAX_ACTS, MAX_DEFERRED, Act, Deferred, State
+from decisioning.state.fold import fold, names_unknown
+from decisioning.state.model import MAX_ACTS, MAX_DEFERRED, MAX_WAITING, Act, Deferred, State
 
 VERSION: Final = 1
 _decoder: Final = msgspec.json.Decoder(State)
@@ -65,7 +65,8 @@ def postpone(state: State, waiting: Deferred) -> State:
 
 def full(state: State) -> bool:
     """Whether no further answer can be promised: then what would wait is refused, which is the silent side."""
-    return len(state.deferred) >= MAX_DEFERRED
+    waiting = sum(len(deferred.candidates) for deferred in state.deferred)
+    return len(state.deferred) >= MAX_DEFERRED or waiting >= MAX_WAITING
 
 
 def sweep(state: State, now: int, *, orders_for: int, acts_for: int) -> State:
@@ -101,6 +102,7 @@ __all__ = [
     "full",
     "loads",
     "memory",
+    "names_unknown",
     "postpone",
     "record",
     "sweep",

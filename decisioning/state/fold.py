@@ -25,17 +25,18 @@ from decisioning.payload import (
     PurchaseReturned,
     Response,
     ResponseRecalled,
+    SurveyAnswered,
 )
 from decisioning.state import orders
 from decisioning.state.model import (
     MAX_CONSENTS,
+    MAX_LIST,
     MAX_NAME,
     Consent,
     Fact,
     Facts,
     Limit,
     OwnWindows,
-    Profile,
     State,
 )
 
@@ -57,6 +58,16 @@ def fold(state: State, event: Event) -> State:
     if state.erased and event.type in _REVIVES:
         state = replace(state, erased=False)
     return found(state, event, event.data)
+
+
+def names_unknown(state: State, event: Event) -> bool:
+    """Whether the event names a decision or an order that this customer's memory does not hold: counted, no error."""
+    data = event.data
+    if isinstance(data, Response | ResponseRecalled):
+        return all(act.id != data.decision_id for act in state.acts)
+    if isinstance(data, PurchaseReturned):
+        return all(order.id != data.order_id for order in state.orders)
+    return False
 
 
 def _fold(model: type[D], function: Callable[[State, Event, D], State]) -> Callable[[State, Event, Data], State]:
@@ -113,7 +124,7 @@ def _all_of(known: Facts | None, values: list[str], at: int) -> Facts:
     if known is None or at > known.at:
         return Facts(tuple(dict.fromkeys(values)), at)
     if at == known.at:
-        return Facts(tuple(dict.fromkeys((*known.values, *values))), at)
+        return Facts(tuple(dict.fromkeys((*known.values, *values)))[:MAX_LIST], at)
     return known
 
 
@@ -128,11 +139,13 @@ def _withdrawn(state: State, event: Event, data: ConsentChanged) -> State:
 
 def _consents(state: State, data: ConsentChanged, *, granted: bool, at: int, until: int | None) -> State:
     known = {(one.purpose, one.channel): one for one in state.consents}
-    for channel in [""] if data.channels is None else data.channels:
+    # An empty list grants nothing and withdraws everything: what we do not know is silent.
+    named = data.channels if data.channels or (granted and data.channels is not None) else [""]
+    for channel in named:
         new = Consent(data.purpose, channel, granted, at, until)
         old = known.get((data.purpose, channel))
-        if old is None or new.at > old.at or (new.at == old.at and strictness(new) > strictness(old)):
-            known[data.purpose, channel] = new
+        if old is None or new.at >= old.at:
+            known[data.purpose, channel] = new if old is None or new.at > old.at else _stricter(new, old)
             if channel == "":
                 known = {
                     key: one for key, one in known.items() if key[0] != data.purpose or key[1] == "" or one.at >= at
@@ -140,9 +153,13 @@ def _consents(state: State, data: ConsentChanged, *, granted: bool, at: int, unt
     return replace(state, consents=_bounded(tuple(known.values())))
 
 
-def strictness(one: Consent) -> tuple[bool, int]:
-    """Greater is stricter: a withdrawal before a grant, an earlier end before a later one."""
-    return (not one.granted, -(one.until if one.until is not None else 1 << 62))
+def _stricter(one: Consent, other: Consent) -> Consent:
+    """Of two facts of one time: a withdrawal before a grant, the earlier end of two grants."""
+    if not (one.granted and other.granted):
+        return other if one.granted else one
+    ends = [end for end in (one.until, other.until) if end is not None]
+    lapses = one.lapses or other.lapses or len(ends) == 1
+    return replace(one, until=min(ends, default=None), lapses=lapses)
 
 
 def _bounded(consents: tuple[Consent, ...]) -> tuple[Consent, ...]:
@@ -179,6 +196,13 @@ def _responded(state: State, event: Event, data: Response | ResponseRecalled) ->
     return replace(state, acts=tuple(acts))
 
 
+def _survey_answered(state: State, event: Event, data: SurveyAnswered) -> State:
+    """An answered survey arrived."""
+    if data.decision_id is None:
+        return state
+    return _responded(state, event, Response(data.decision_id, ""))
+
+
 def _cancelled(state: State, event: Event, data: OrderNamed) -> State:
     return orders.cancelled(state, event, data.order_id)
 
@@ -193,9 +217,10 @@ FOLDS: Final[dict[str, Callable[[State, Event, Data], State]]] = {
     "consent.withdrawn": _fold(ConsentChanged, _withdrawn),
     "customer.life_event": _fold(CustomerLifeEvent, _life),
     "customer.erased": _fold(Data, _erased),
+    "survey.answered": _fold(SurveyAnswered, _survey_answered),
     "response.recalled": _fold(ResponseRecalled, _responded),
     **{f"response.{kind}": _fold(Response, _responded) for kind in RESPONSES},
 }
 """Event type -> how it becomes memory; a type that is not here leaves none."""
 
-__all__ = ["FOLDS", "Profile", "fold", "strictness"]
+__all__ = ["FOLDS", "fold", "names_unknown"]

@@ -20,7 +20,9 @@ MAX_ORDERS: Final = 64
 MAX_LINES: Final = 1024
 MAX_REQUESTS: Final = 256
 MAX_DEFERRED: Final = 64
+MAX_WAITING: Final = 400
 MAX_CONSENTS: Final = 64
+MAX_LIST: Final = 400
 MAX_NAME: Final = 200
 
 
@@ -53,13 +55,23 @@ class OwnWindows(Struct, frozen=True, array_like=True):
 
 
 class Consent(Struct, frozen=True, array_like=True):
-    """What holds for one purpose on one channel ("" = on all of them) since `at`; `until` only if it was given."""
+    """What holds for one purpose on one channel ("" = on all of them) since `at`; `until` only if it was given.
+
+    `lapses`: another grant of the same time gave no end, so that the usual lifetime counts beside `until`.
+    """
 
     purpose: str
     channel: str
     granted: bool
     at: int
     until: int | None = None
+    lapses: bool = False
+
+    def end(self, lifetime: int) -> int:
+        """The instant at which a grant is over, if one without an end of its own lasts `lifetime` us."""
+        if self.until is None:
+            return self.at + lifetime
+        return min(self.until, self.at + lifetime) if self.lapses else self.until
 
 
 class Profile(Struct, frozen=True, array_like=True):

@@ -36,7 +36,11 @@ def returned(state: State, event: Event, back: PurchaseReturned) -> State:
     for line in back.lines:
         order = _find(state, back.order_id)
         if order is None or order.bought_at is None:
-            owners = [known for known in state.orders if known.stands and known.kept(line.sku) > 0]
+            owners = [
+                known
+                for known in state.orders
+                if known.stands and known.kept(line.sku) > 0 and (known.bought_at or 0) <= event.time
+            ]
             if not owners:
                 continue
             order = max(owners, key=lambda known: (known.bought_at or 0, known.id))
@@ -57,10 +61,16 @@ def cancelled(state: State, event: Event, order_id: str) -> State:
 
 
 def forget_old(state: State, before: int) -> State:
-    """Drop orders of which all that happened lies at or before the instant `before`; no rule looks back further."""
-    if not any(_newest(order) <= before for order in state.orders):
+    """Of orders of which all lies at or before the instant `before` keep no more than that they were; no rule looks
+    back further, but a return of such an order must not be taken for one of a newer order."""
+    if not any(order.lines and _newest(order) <= before for order in state.orders):
         return state
-    return replace(state, orders=tuple(order for order in state.orders if _newest(order) > before))
+    return replace(
+        state,
+        orders=tuple(
+            replace(order, lines=(), returned=()) if _newest(order) <= before else order for order in state.orders
+        ),
+    )
 
 
 def _newest(order: Order) -> int:
@@ -112,8 +122,4 @@ def _bounded(state: State) -> State:
     if len(orders) == 1 and len(orders[0].lines) > MAX_LINES:
         floor = max(floor or 0, orders[0].bought_at or 0)
         orders[0] = replace(orders[0], lines=orders[0].lines[:MAX_LINES])
-    return (
-        state
-        if len(orders) == len(state.orders) and floor == state.orders_floor
-        else replace(state, orders=tuple(orders), orders_floor=floor)
-    )
+    return replace(state, orders=tuple(orders), orders_floor=floor)

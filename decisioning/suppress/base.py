@@ -28,7 +28,7 @@ def _duration(value: object) -> object:
         return parse_duration(value)
     if isinstance(value, int) and not isinstance(value, bool):
         raise ValueError(f"a duration needs its unit: write '{value}d', '{value}h' or '{value}m'")
-    return value
+    raise ValueError("a duration is a text: write '45m', '6h' or '30d'")  # pydantic would read `true` as 1 microsecond
 
 
 Duration = Annotated[int, BeforeValidator(_duration)]

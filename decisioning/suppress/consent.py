@@ -6,7 +6,6 @@ A fact for all channels is a fact for each of them, so of the two kinds the late
 from __future__ import annotations
 
 from decisioning.instant import DAY, format_instant
-from decisioning.state.fold import strictness
 from decisioning.state.model import Consent
 from decisioning.suppress.base import PROMOTIONAL, Ask, Duration, Objection, Rule, Suppressor
 
@@ -34,7 +33,7 @@ class ConsentGiven(Suppressor[Lifetime]):
         because = {"purpose": purpose, "channel": ask.channel, "since": format_instant(found.at)}
         if not found.granted:
             return Objection("consent.withdrawn", because, None)
-        end = self._end(found)
+        end = found.end(self.rule.lasts)
         if ask.now >= end:
             return Objection("consent.expired", {**because, "until": format_instant(end)}, None)
         return None
@@ -42,12 +41,9 @@ class ConsentGiven(Suppressor[Lifetime]):
     def ends(self, ask: Ask) -> int | None:
         """The end of the consent."""
         found = self._holding(ask)
-        return None if found is None else self._end(found)
+        return None if found is None else found.end(self.rule.lasts)
 
     def _holding(self, ask: Ask) -> Consent | None:
         purpose, channel = ask.candidate.class_, ask.channel
         facts = [one for one in ask.state.consents if one.purpose == purpose and one.channel in ("", channel)]
-        return max(facts, key=lambda one: (one.at, *strictness(one)), default=None)
-
-    def _end(self, grant: Consent) -> int:
-        return grant.until if grant.until is not None else grant.at + self.rule.lasts
+        return max(facts, key=lambda one: (one.at, not one.granted, -one.end(self.rule.lasts)), default=None)

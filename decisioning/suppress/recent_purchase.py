@@ -75,10 +75,10 @@ class NotJustBought(Suppressor[Windows]):
     def _forgotten(self, ask: Ask) -> Objection | None:
         """Orders beyond the bound of memory: whatever is on offer may be among them."""
         floor = ask.state.orders_floor
-        if floor is None or ask.now >= floor + self.rule.same_item:
+        if floor is None or ask.now >= floor + self.rule.longest:
             return None
         return Objection(
-            "recent_purchase.same_item", {"forgotten_until": format_instant(floor)}, floor + self.rule.same_item
+            "recent_purchase.same_item", {"forgotten_until": format_instant(floor)}, floor + self.rule.longest
         )
 
     def _price_drop(self, ask: Ask, kept: list[_Bought]) -> Objection | None:

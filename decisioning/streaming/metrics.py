@@ -1,0 +1,258 @@
+"""What an operator sees: one `Metrics` object over a given registry, made from the table in its body.
+
+The next metric is one line of the table. Names are `decisioning_*` in base units (seconds, bytes). Label values are
+handed in and pre-set to zero, so that a rate has a beginning; children are cached, because finding one costs more than
+counting. No label carries what a sender may choose freely: an unlisted event type is counted as `other`.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from itertools import product
+from typing import Any, Final, Generic, NamedTuple, Self, TypeVar, overload
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+
+OTHER: Final = "other"
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+_FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_AGES: Final = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 6 * 3600.0, 86400.0, 7 * 86400.0)
+_COUNTS: Final = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
+_BYTES: Final = tuple(float(2**power) for power in range(8, 21, 2))
+
+
+class Result(StrEnum):
+    """What became of one source record: the label `result` of `decisioning_events_total`."""
+
+    APPLIED = "applied"  # folded into state
+    REPEATED = "repeated"  # the same event again: nothing changed, nothing said
+    SKIPPED = "skipped"  # of a type that we do not know
+    FORWARDED = "forwarded"  # sent on to the place it belongs to
+    REFUSED = "refused"  # a dead letter
+
+
+class Labels(NamedTuple):
+    """The label values that are there from the start; `decisions` holds (outcome, class, reason), those that can occur.
+
+    A class is "" where a decision has none (holds). A scrape costs about 30 us a series, so leave out what cannot be.
+    """
+
+    types: Iterable[str]
+    decisions: Iterable[tuple[str, str, str]]
+    codes: Iterable[str]
+    topics: Iterable[str]
+
+
+_M = TypeVar("_M", bound=Counter | Gauge | Histogram)
+_Preset = Callable[[Labels], Iterable[tuple[str, ...]]]
+
+
+class _Family(Generic[_M]):
+    """One metric with its children by label values. `closed`: values that were not pre-set are counted as `other`."""
+
+    def __init__(
+        self, metric: _M, labels: tuple[str, ...], preset: Iterable[tuple[str, ...]] | None, closed: bool
+    ) -> None:
+        self._metric: _M = metric
+        self._labels = labels
+        self._closed = False
+        self._children: dict[tuple[str, ...], _M] = {}
+        for values in preset or ([()] if not labels else []):
+            self._child(tuple(map(str, values)))
+        self._closed = closed
+        self._known = [frozenset(column) for column in zip(*self._children, strict=True)]
+
+    def _child(self, values: tuple[str, ...]) -> _M:
+        found = self._children.get(values)
+        if found is None:
+            if self._closed:
+                values = tuple(v if v in known else OTHER for v, known in zip(values, self._known, strict=True))
+            made: Any = self._metric.labels(*values) if self._labels else self._metric
+            found = self._children.setdefault(values, made)
+        return found
+
+
+class Counts(_Family[Counter]):
+    """A counter: it only grows."""
+
+    def inc(self, *values: str, by: float = 1) -> None:
+        """Adds `by` under these label values, in the order of the table."""
+        self._child(values).inc(by)
+
+
+class Level(_Family[Gauge]):
+    """A gauge: it says how much there is now."""
+
+    def set(self, level: float, *values: str) -> None:
+        """Says the level under these label values, in the order of the table."""
+        self._child(values).set(level)
+
+    def only(self, *values: str) -> None:
+        """1 under these label values and nothing under any other: how an `_info` metric says what holds now."""
+        self._metric.clear()
+        self._children.clear()
+        self.set(1, *values)
+
+
+class Spread(_Family[Histogram]):
+    """A histogram: how often which size."""
+
+    def observe(self, size: float, *values: str) -> None:
+        """Counts one of this size under these label values, in the order of the table."""
+        self._child(values).observe(size)
+
+
+_F = TypeVar("_F", bound=Counts | Level | Spread)
+_PROMETHEUS: Final[dict[Any, type[Any]]] = {Counts: Counter, Level: Gauge, Spread: Histogram}
+
+
+class _Row(Generic[_F]):
+    """A line of the table; on an instance of `Metrics` its name is the family made from it."""
+
+    def __init__(
+        self,
+        family: type[_F],
+        name: str,
+        meaning: str,
+        labels: tuple[str, ...] = (),
+        preset: _Preset | None = None,
+        *,
+        closed: bool = False,
+        buckets: tuple[float, ...] = (),
+    ) -> None:
+        self.family: type[_F] = family
+        self.name, self.meaning, self.labels = name, meaning, labels
+        self.preset, self.closed, self.buckets = preset, closed, buckets
+
+    def make(self, registry: CollectorRegistry, known: Labels) -> _F:
+        """The family in this registry, its pre-set children at zero."""
+        more = {"buckets": self.buckets} if self.buckets else {}
+        metric = _PROMETHEUS[self.family](
+            f"decisioning_{self.name}", self.meaning, self.labels, registry=registry, **more
+        )
+        return self.family(metric, self.labels, self.preset(known) if self.preset else None, self.closed)
+
+    @overload
+    def __get__(self, metrics: None, owner: type[Metrics]) -> Self: ...
+    @overload
+    def __get__(self, metrics: Metrics, owner: type[Metrics]) -> _F: ...
+    def __get__(self, metrics: Metrics | None, owner: type[Metrics]) -> Self | _F:
+        if metrics is None:
+            return self
+        raise AttributeError(self.name)  # an instance holds the family itself, which is found first
+
+
+def _topics(known: Labels) -> Iterable[tuple[str]]:
+    return ((topic,) for topic in known.topics)
+
+
+class Metrics:
+    """All metrics of a worker. The table: attribute, kind, name, meaning, labels, what is pre-set."""
+
+    events = _Row(
+        Counts, "events_total", "Source records taken, by event type and what became of them.", ("type", "result"),
+        lambda known: product((*known.types, OTHER), Result), closed=True,
+    )  # fmt: skip
+    decisions = _Row(
+        Counts, "decisions_total", "Decisions published.", ("outcome", "class", "reason"), lambda known: known.decisions
+    )
+    event_seconds = _Row(
+        Spread, "event_seconds", "From an event's Kafka timestamp until its decisions are durable.", buckets=_FAST
+    )
+    event_age = _Row(Spread, "event_age_seconds", "From an event's own time until it is handled.", buckets=_AGES)
+    dead_letters = _Row(
+        Counts, "dead_letters_total", "Records that could not be read, by fault.", ("code",),
+        lambda known: ((code,) for code in known.codes),
+    )  # fmt: skip
+    lag = _Row(Level, "lag_records", "Records of a topic not yet handled by this worker.", ("topic",), _topics)
+    misrouted = _Row(
+        Counts, "misrouted_records_total", "Records in another partition than their key's.", ("topic",), _topics
+    )
+    unknown_references = _Row(
+        Counts, "unknown_references_total", "Events that name a decision, order or case unknown to us.", ("type",),
+        lambda known: ((type_,) for type_ in (*known.types, OTHER)), closed=True,
+    )  # fmt: skip
+    degraded = _Row(Counts, "degraded_customers_total", "Customers whose stored state could not be read.")
+    state_bytes = _Row(Spread, "state_bytes", "Size of a customer's state when it was written.", buckets=_BYTES)
+    wakes = _Row(Counts, "wakes_total", "Customers woken because something they wait for was due.")
+    slice_seconds = _Row(Spread, "slice_seconds", "Work on a slice, before it waits.", buckets=_FAST)
+    slice_wait_seconds = _Row(
+        Spread, "slice_wait_seconds", "Wait of a slice until all that it wrote and said is durable.", buckets=_FAST
+    )
+    slice_records = _Row(Spread, "slice_records", "Records that shared one wait for acknowledgements.", buckets=_COUNTS)
+    outputs = _Row(Counts, "published_records_total", "Decisions, relay records and dead letters published.")
+    replayed = _Row(Counts, "replayed_records_total", "Redelivered records whose outputs were repeated.")
+    restored = _Row(Counts, "restored_records_total", "Changelog records read to rebuild local state.")
+    outbox_bytes = _Row(Level, "outbox_bytes", "Outputs kept for repetition until their commit.")
+    outbox_records = _Row(Level, "outbox_records", "Slices whose outputs are kept for repetition.")
+    commits = _Row(Counts, "commits_total", "Commits of source offsets, one a partition.")
+    lanes = _Row(Level, "lanes", "Partitions that this worker owns.")
+    broadcast = _Row(Counts, "broadcast_records_total", "Catalogue and rulebook records read.", ("topic",), _topics)
+    rulebook_errors = _Row(Counts, "rulebook_load_errors_total", "Rulebooks refused; the last good one stayed.")
+    rulebook = _Row(Level, "rulebook_info", "The rulebook that decides now.", ("name", "version", "digest"))
+    build = _Row(Level, "build_info", "What is running.", ("version", "python", "faust", "aiokafka"))
+
+    def __init__(self, registry: CollectorRegistry, known: Labels) -> None:
+        """Makes every metric of the table in `registry`; ValueError when the registry has one of them already."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside every counter that says nothing about customers
+        self._registry = registry
+        for attribute, row in vars(Metrics).items():
+            if isinstance(row, _Row):
+                vars(self)[attribute] = row.make(registry, known)
+        ProcessCollector(registry=registry)
+        GCCollector(registry=registry)
+        packages = ("faust-streaming", "aiokafka")
+        versions = [importlib.metadata.version(package) for package in packages]
+        self.build.only(importlib.metadata.version("decisioning"), platform.python_version(), *versions)
+
+    def render(self) -> bytes:
+        """All of it in Prometheus' text format (`CONTENT_TYPE`)."""
+        return generate_latest(self._registry)
+
+
+class ChassisMetrics:
+    """The chassis' observer that counts: every call becomes a line or two of the table."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def sliced(self, records: int, outputs: int, seconds: float, waited: float) -> None:
+        """A slice is finished."""
+        self._metrics.slice_records.observe(records)
+        self._metrics.slice_seconds.observe(seconds)
+        self._metrics.slice_wait_seconds.observe(waited)
+        self._metrics.outputs.inc(by=outputs)
+
+    def replayed(self, records: int) -> None:
+        """Redelivered records had their outputs repeated."""
+        self._metrics.replayed.inc(by=records)
+
+    def restored(self, partition: int, records: int) -> None:
+        """Changelog records were applied to a local store."""
+        self._metrics.restored.inc(by=records)
+
+    def committed(self, partitions: int) -> None:
+        """Offsets of so many partitions were committed."""
+        self._metrics.commits.inc(by=partitions)
+
+    def outbox(self, records: int, size: int) -> None:
+        """What awaits a commit, in records and bytes."""
+        self._metrics.outbox_records.set(records)
+        self._metrics.outbox_bytes.set(size)
+
+    def woken(self, wakes: int) -> None:
+        """Due wakes became relay records."""
+        self._metrics.wakes.inc(by=wakes)

@@ -1,0 +1,319 @@
+"""The topics as data: one table says what each is for, how it is keyed and kept, and why.
+
+Customer topics are co-partitioned: partition n of all of them is one lane with one writer (design.md, section 4), and a
+key's partition is Java's murmur2 of it on every topic (contract.md, section 1). Topics are created in a separate step,
+never by the worker (T31); before it starts, `preflight` checks what stands on the broker (T26).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import struct
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from decisioning.errors import DecisioningError
+from decisioning.streaming.settings import Settings, kafka_options
+
+logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # our one line says it; no second one on stderr
+
+_MINUTE: Final = 60_000
+_DAY: Final = 24 * 60 * _MINUTE
+_EVENT_ROOM: Final = 64 * 1024  # headers and framing beside the largest value
+_LARGE: Final = 16 * 1024 * 1024 + _EVENT_ROOM  # state, outbox, and decisions that weigh a hundred candidates
+
+
+class TopicsError(DecisioningError):
+    """The broker or its topics are not as we need them: the operator's to mend, in one line (exit code 3)."""
+
+
+class Role(StrEnum):
+    """What a topic is to us."""
+
+    SOURCE = "source"  # read by the group, co-partitioned
+    BROADCAST = "broadcast"  # read whole by every worker
+    OUTPUT = "output"  # written for others
+    INTERNAL = "internal"  # written and read by us alone
+
+
+class Topic(NamedTuple):
+    """One row of the table. `retention_ms` None: kept by key (compacted), not by age."""
+
+    name: str
+    role: Role
+    key: str
+    co_partitioned: bool
+    retention_ms: int | None
+    config: Mapping[str, str]
+    why: str
+
+
+_STATE: Final = {
+    "min.compaction.lag.ms": str(10 * _MINUTE),  # a stale writer is noticed before compaction can prefer it
+    "max.compaction.lag.ms": str(_DAY),  # an erased customer is gone from the log within a day
+    "delete.retention.ms": str(7 * _DAY),  # a worker that was down for less still sees the tombstones
+    "segment.ms": str(6 * 60 * _MINUTE),
+    "min.cleanable.dirty.ratio": "0.1",  # a restore reads what the cleaner has left
+}
+
+# Source topics in the order in which a lane takes records of one timestamp: facts before requests, so that these see
+# them. A topic's place is written into the headers of all stored state: append, never reorder or remove.
+TOPICS: Final[tuple[Topic, ...]] = (
+    Topic("purchases", Role.SOURCE, "customer", True, 7 * _DAY, {}, "what was bought and returned"),
+    Topic("orders", Role.SOURCE, "customer", True, 7 * _DAY, {}, "where deliveries and payments stand"),
+    Topic("support", Role.SOURCE, "customer", True, 7 * _DAY, {}, "what the customer is waiting for from us"),
+    Topic("customers", Role.SOURCE, "customer", True, 7 * _DAY, {}, "who they are and what they consented to"),
+    Topic("responses", Role.SOURCE, "customer", True, 7 * _DAY, {}, "what became of what we said"),
+    Topic("contact-requests", Role.SOURCE, "customer", True, 7 * _DAY, {}, "who asks to speak to them"),
+    Topic("relay", Role.INTERNAL, "customer", True, 7 * _DAY, {}, "what we tell ourselves: wakes, forwarded events"),
+    Topic("state-changelog", Role.INTERNAL, "customer", True, None, _STATE, "the truth about state; RocksDB caches it"),
+    Topic("decisions", Role.OUTPUT, "customer", True, 7 * _DAY, {}, "our answers, in order for each customer"),
+    Topic(
+        "dead-letters", Role.OUTPUT, "as it came", True, 14 * _DAY, {}, "what could not be read, kept to be replayed"
+    ),
+    Topic("products", Role.BROADCAST, "sku", False, None, {}, "the catalogue; every worker holds all of it"),
+    Topic("rulebooks", Role.BROADCAST, "rulebook", False, None, {}, "the rules; every worker follows them"),
+)
+_ROWS: Final = {topic.name: topic for topic in TOPICS}
+LANE_TOPICS: Final = tuple(
+    topic.name for topic in TOPICS if topic.co_partitioned and (topic.role is Role.SOURCE or topic.name == "relay")
+)
+
+
+class Planned(NamedTuple):
+    """A row under given settings: the name, counts and configuration that the broker shall have."""
+
+    name: str
+    topic: Topic
+    partitions: int
+    replication: int
+    config: dict[str, str]
+
+
+class Found(NamedTuple):
+    """What the broker has of one topic: its partitions, and the fewest copies of any of them."""
+
+    partitions: int
+    replication: int
+
+
+def name_of(settings: Settings, name: str) -> str:
+    """The full name of a topic of the table: those that we write carry the setting's prefix. KeyError for no row."""
+    ours = _ROWS[name].role in (Role.OUTPUT, Role.INTERNAL)
+    return settings.topic_prefix + name if ours else name
+
+
+def lane_topics(settings: Settings) -> tuple[str, ...]:
+    """The full names of the topics that make a lane, in their fixed order, the relay last."""
+    return tuple(name_of(settings, name) for name in LANE_TOPICS)
+
+
+def plan(settings: Settings) -> list[Planned]:
+    """Every topic as it shall be."""
+    planned = []
+    for topic in TOPICS:
+        limit = settings.max_event_bytes + _EVENT_ROOM
+        if topic.role in (Role.OUTPUT, Role.INTERNAL):
+            limit = max(limit, _LARGE)
+        config = {"cleanup.policy": "compact" if topic.retention_ms is None else "delete"}
+        if topic.retention_ms is not None:
+            config["retention.ms"] = str(topic.retention_ms)
+        config |= topic.config
+        config["max.message.bytes"] = str(limit)
+        if settings.replication >= 3:
+            config["min.insync.replicas"] = "2"  # an acknowledged write survives the loss of any one broker
+        partitions = settings.partitions if topic.co_partitioned else 1
+        planned.append(Planned(name_of(settings, topic.name), topic, partitions, settings.replication, config))
+    return planned
+
+
+def murmur2(key: bytes) -> int:
+    """Java's murmur2 of a key (Kafka's `Utils.murmur2`), as an unsigned 32-bit number."""
+    length = len(key)
+    whole = length & ~3
+    h = 0x9747B28C ^ length
+    for k in struct.unpack_from(f"<{whole >> 2}I", key):
+        k = k * 0x5BD1E995 & 0xFFFFFFFF
+        k = (k ^ k >> 24) * 0x5BD1E995 & 0xFFFFFFFF
+        h = h * 0x5BD1E995 & 0xFFFFFFFF ^ k
+    if length > whole:
+        h = (h ^ int.from_bytes(key[whole:], "little")) * 0x5BD1E995 & 0xFFFFFFFF
+    h = (h ^ h >> 13) * 0x5BD1E995 & 0xFFFFFFFF
+    return h ^ h >> 15
+
+
+@lru_cache(maxsize=65536)
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a key among `partitions`, as Java's default partitioner has it (contract.md, section 1)."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+async def create_topics(settings: Settings) -> list[str]:
+    """Creates what is missing and returns its names; existing topics are checked and left alone.
+
+    TopicsError when the broker is unreachable or refuses, or an existing topic does not fit. The embedded broker has no
+    controller to ask: there topics come into being when touched, with its own number of partitions.
+    """
+    planned = plan(settings)
+    async with _admin(settings) as admin:
+        found = await _found(admin)
+        missing = [topic for topic in planned if topic.name not in found]
+        _refuse_misfits(settings, planned, found)
+        cluster = await admin.describe_cluster()
+        if cluster["controller_id"] not in {broker["node_id"] for broker in cluster["brokers"]}:
+            await _touch(admin, missing)
+        elif missing:
+            await _create(admin, missing)
+        found = await _settled(admin, planned)
+        _refuse_misfits(settings, planned, found)
+    return [topic.name for topic in missing]
+
+
+async def list_topics(settings: Settings) -> list[tuple[Planned, Found | None]]:
+    """Every topic of the table beside what the broker has of it (None: missing). TopicsError when unreachable."""
+    async with _admin(settings) as admin:
+        found = await _found(admin)
+    return [(topic, found.get(topic.name)) for topic in plan(settings)]
+
+
+async def preflight(settings: Settings) -> None:
+    """Refuses to start on topics that would lose state (T26): TopicsError, one line with the command that mends it.
+
+    Every topic must be there, co-partitioned ones with the same, configured number of partitions; the changelog must be
+    compacted; in production every copy that the settings ask for must exist.
+    """
+    planned = plan(settings)
+    async with _admin(settings) as admin:
+        found = await _found(admin)
+        _refuse_missing([topic.name for topic in planned], found)
+        _refuse_misfits(settings, planned, found)
+        await _refuse_expiring_state(admin, name_of(settings, "state-changelog"))
+
+
+async def partition_counts(settings: Settings, names: Sequence[str]) -> dict[str, int]:
+    """How many partitions each of these topics has; TopicsError, with the command that mends it, when one is missing."""
+    async with _admin(settings) as admin:
+        found = await _found(admin)
+    _refuse_missing(names, found)
+    return {name: found[name].partitions for name in names}
+
+
+def render(rows: Sequence[tuple[Planned, Found | None]]) -> str:
+    """The table for a person: one line a topic, aligned, what differs on the broker marked."""
+    lines = [("TOPIC", "ROLE", "KEY", "PARTITIONS", "COPIES", "KEPT", "WHY")]
+    for planned, found in rows:
+        partitions, copies = str(planned.partitions), str(planned.replication)
+        if found is None:
+            partitions += " (missing)"
+        else:
+            partitions += "" if found.partitions == planned.partitions else f" (is {found.partitions})"
+            copies += "" if found.replication == planned.replication else f" (is {found.replication})"
+        topic = planned.topic
+        kept = "by key" if topic.retention_ms is None else f"{topic.retention_ms // _DAY}d"
+        lines.append((planned.name, topic.role.value, topic.key, partitions, copies, kept, topic.why))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    aligned = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+    return "\n".join(line.rstrip() for line in aligned)
+
+
+@asynccontextmanager
+async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A connected admin client; every Kafka error inside becomes one line."""
+    admin = AIOKafkaAdminClient(**kafka_options(settings), request_timeout_ms=10_000)
+    try:
+        await admin.start()
+        yield admin
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise TopicsError(
+            f"Kafka at {settings.kafka} cannot be reached or refuses us ({type(error).__name__}); "
+            "start it, or correct DECISIONING_KAFKA and the security settings"
+        ) from error
+    finally:
+        await admin.close()
+
+
+async def _found(admin: AIOKafkaAdminClient) -> dict[str, Found]:
+    """All topics of the broker. All at once on purpose: asking for one by name may create it."""
+    return {
+        topic["topic"]: Found(
+            len(topic["partitions"]), min((len(part["replicas"]) for part in topic["partitions"]), default=0)
+        )
+        for topic in await admin.describe_topics()
+        if not topic["error_code"]
+    }
+
+
+async def _create(admin: AIOKafkaAdminClient, missing: Sequence[Planned]) -> None:
+    wanted = [NewTopic(t.name, t.partitions, t.replication, topic_configs=t.config) for t in missing]
+    response = await admin.create_topics(wanted, timeout_ms=30_000)
+    for name, code, *reason in response.topic_errors:
+        if code and for_code(code) is not TopicAlreadyExistsError:  # another may have created it just now
+            said = reason[0] if reason and reason[0] else for_code(code).__name__
+            raise TopicsError(f"topic {name} was not created: {said}")
+
+
+async def _touch(admin: AIOKafkaAdminClient, missing: Sequence[Planned]) -> None:
+    if missing:
+        await admin.describe_topics([topic.name for topic in missing])
+
+
+async def _settled(admin: AIOKafkaAdminClient, planned: Sequence[Planned]) -> dict[str, Found]:
+    """What the broker has once it shows every planned topic; TopicsError when it does not within 10 seconds."""
+    deadline = time.monotonic() + 10
+    while True:
+        found = await _found(admin)
+        missing = [topic.name for topic in planned if topic.name not in found]
+        if not missing:
+            return found
+        if time.monotonic() > deadline:
+            raise TopicsError(f"created, but not to be seen after 10 s: {', '.join(missing)}; look at the broker's log")
+        await asyncio.sleep(0.05)
+
+
+def _refuse_missing(names: Sequence[str], found: Mapping[str, Found]) -> None:
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise TopicsError(f"missing topics: {', '.join(missing)}; run `decisioning topics create`")
+
+
+def _refuse_misfits(settings: Settings, planned: Sequence[Planned], found: Mapping[str, Found]) -> None:
+    """TopicsError when lanes would not line up (T26), or when production has fewer copies than asked for."""
+    lanes = [topic for topic in planned if topic.topic.co_partitioned and topic.name in found]
+    wrong = [topic for topic in lanes if found[topic.name].partitions != settings.partitions]
+    if wrong:
+        counts = {found[topic.name].partitions for topic in lanes}
+        if len(counts) == 1:
+            count = counts.pop()
+            listed, remedy = f"all customer topics have {count}", f"set DECISIONING_PARTITIONS={count}"
+        else:
+            listed = ", ".join(f"{topic.name} has {found[topic.name].partitions}" for topic in wrong)
+            remedy = "delete those and run `decisioning topics create`"
+        raise TopicsError(f"partitions: {settings.partitions} expected, but {listed}; {remedy}")
+    thin = [t for t in planned if t.name in found and found[t.name].replication < settings.replication]
+    if thin and settings.profile == "prod":
+        listed = ", ".join(f"{topic.name} has {found[topic.name].replication}" for topic in thin)
+        raise TopicsError(f"copies: {settings.replication} expected, but {listed}; reassign their partitions")
+
+
+async def _refuse_expiring_state(admin: AIOKafkaAdminClient, changelog: str) -> None:
+    """TopicsError when the changelog forgets by age: then customers would vanish from it, consents and all."""
+    cluster = await admin.describe_cluster()
+    if cluster["controller_id"] not in {broker["node_id"] for broker in cluster["brokers"]}:
+        return  # the embedded broker describes no configuration, and keeps everything it can
+    resource = ConfigResource(ConfigResourceType.TOPIC, changelog, {"cleanup.policy": ""})
+    for response in await admin.describe_configs([resource]):
+        for code, _reason, _type, _name, entries in response.resources:
+            policy = next((entry[1] for entry in entries if entry[0] == "cleanup.policy"), None) if not code else None
+            if policy is not None and policy != "compact":
+                raise TopicsError(
+                    f"topic {changelog} has cleanup.policy={policy} and would lose state; set it to compact"
+                )

@@ -1,0 +1,188 @@
+"""What the chassis runs for us: a record in, the engine's answer out, all in memory.
+
+`read` finds the customer a record concerns, or sends it where it belongs; `apply` asks the engine. Nothing here knows
+why a decision falls as it does, and nothing waits.
+
+The clock. Under `wall`, now is the machine's. Under `event` it is the newest event time *of that customer*: records
+of different partitions arrive in any order, and nobody's answer may depend on how far another customer's have come. A
+wake that is due before a customer's next event fires before it; else wakes fire as the newest event time of this
+worker passes them. So the same events in the same order per customer give the same decisions as `decide`, on any
+number of workers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
+
+from decisioning import decision as decisions
+from decisioning.engine import Step, on_event, on_wake
+from decisioning.errors import EventRejected, Fault
+from decisioning.event import Event, Headers, parse
+from decisioning.instant import MINUTE
+from decisioning.payload import TYPES
+from decisioning.policy import Policy
+from decisioning.state import State
+from decisioning.streaming import relay, store
+from decisioning.streaming.chassis.job import Applied, Output, Record
+from decisioning.streaming.dead_letter import Stage, dead_letter
+from decisioning.streaming.metrics import Metrics, Result
+from decisioning.streaming.settings import Settings
+from decisioning.streaming.topics import name_of, partition_of
+
+FUTURE: Final = 5 * MINUTE
+"""How far ahead of the wall clock an event's time may lie (contract.md, section 1)."""
+KEPT: Final = 8 * 1024 * 1024
+"""How much of a value that is too large a dead letter keeps: all that a broker is likely to take."""
+_QUIET_NS: Final = 200_000_000  # no record for so long: nothing of the newest instant is still under way
+_STRUCTURED: Final = (("content-type", b"application/cloudevents+json; charset=UTF-8"),)
+
+Message = Event | relay.Wake
+
+
+def wall() -> int:
+    """The machine's clock as an instant."""
+    return time.time_ns() // 1000
+
+
+class Worker:
+    """The chassis' `Job` for decisions: keys are customers, messages are events and wakes."""
+
+    def __init__(self, policy: Policy, settings: Settings, metrics: Metrics, clock: Callable[[], int] = wall) -> None:
+        self.policy = policy
+        self._settings = settings
+        self._metrics = metrics
+        self._wall = clock
+        self._event_clock: Literal[True, False] = settings.clock == "event"
+        self._newest = 0
+        self._read_at = 0
+        self._relay = name_of(settings, "relay")
+        self._decisions = name_of(settings, "decisions")
+        self._dead_letters = name_of(settings, "dead-letters")
+        self._products = name_of(settings, "products")
+
+    def read(self, record: Record) -> tuple[bytes, Message] | Sequence[Output]:
+        """The customer and what happened to them; or where the record goes instead."""
+        self._read_at = time.monotonic_ns()
+        headers: Headers = record.headers
+        came = relay.Forwarded(headers, 0)
+        if record.topic == self._relay:
+            found = relay.read(record)
+            if isinstance(found, relay.Wake):
+                return record.key or b"", found
+            if found is None:
+                return self._refuse(record, EventRejected(Fault.NOT_AN_EVENT, "not a relay record of ours"))
+            came = found
+        try:
+            event = self._parse(record, came.headers)
+        except EventRejected as error:
+            return self._refuse(record, error)
+        self._newest = max(self._newest, event.time)
+        if event.data is None:
+            self._metrics.events.inc(event.type, Result.SKIPPED)
+            return ()
+        if event.type == "product.described":
+            self._metrics.events.inc(event.type, Result.FORWARDED)
+            return (Output(self._products, event.subject.encode(), record.value, relay.plain(came.headers)),)
+        key = event.subject.encode()
+        if record.key == key and record.partition == partition_of(key, self._settings.partitions):
+            return key, event
+        self._metrics.misrouted.inc(record.topic)
+        if came.hops >= relay.MAX_HOPS:
+            return self._refuse(record, EventRejected(Fault.HOP_LIMIT, "forwarded too often: do topics differ?"))
+        self._metrics.events.inc(event.type, Result.FORWARDED)
+        return (relay.forward(self._relay, key, record, came),)
+
+    def apply(self, key: bytes, state: State | None, message: Message) -> Applied[State] | None:
+        """The customer's new state and what to publish; None when nothing changed and nothing is to be said."""
+        if isinstance(message, relay.Wake):
+            return self._woken(state, message)
+        outputs: list[Output] = []
+        now = self._wall()
+        self._metrics.event_age.observe(max(0, now - message.time) / 1e6)
+        if self._event_clock:
+            now = max(message.time, state.now if state is not None else 0)
+            while state is not None and state.wake_at is not None and state.wake_at < now:
+                state = self._said(outputs, key, on_wake(self.policy, state, state.wake_at))
+        step = on_event(self.policy, state, message, now)
+        if step.unknown:
+            self._metrics.unknown_references.inc(message.type)
+        if step.state is state and not outputs:
+            self._metrics.events.inc(message.type, Result.REPEATED)
+            return None
+        self._metrics.events.inc(message.type, Result.APPLIED)
+        state = self._said(outputs, key, step)
+        return Applied(state, step.wake_at, outputs, state.now)
+
+    def load(self, key: bytes, body: bytes) -> State:
+        """The state that the store kept."""
+        return store.load(key, body, self._metrics.degraded.inc)
+
+    def dump(self, key: bytes, state: State) -> bytes:
+        """The bytes for the store to keep."""
+        body = store.dump(state)
+        self._metrics.state_bytes.observe(len(body))
+        return body
+
+    def wake(self, lane: int, key: bytes, due: int) -> Output:
+        """The relay record that a due wake becomes."""
+        return relay.wake(self._relay, lane, key, due)
+
+    def now(self) -> int:
+        """The instant up to which wakes are due; under the event clock the newest instant itself only once it is quiet,
+        because at one instant events go before wakes."""
+        if not self._event_clock:
+            return self._wall()
+        quiet = time.monotonic_ns() - self._read_at > _QUIET_NS
+        return self._newest if quiet else self._newest - 1
+
+    def restored(self, clock: int) -> None:
+        """A lane came with its memory: the event clock goes on from there."""
+        self._newest = max(self._newest, clock)
+
+    def describe(self, record: Record) -> None:
+        """Take in a record of the products topic; EventRejected when it is none."""
+        event = self._parse(record, record.headers)
+        if event.type != "product.described":
+            raise EventRejected(Fault.WRONG_TYPE, "only product.described belongs on the products topic")
+        self._newest = max(self._newest, event.time) if self._event_clock else self._newest
+        self.policy.catalogue.fold(event)
+
+    def _parse(self, record: Record, headers: Headers) -> Event:
+        limit = self._settings.max_event_bytes
+        if record.value is not None and len(record.value) > limit:
+            raise EventRejected(Fault.TOO_LARGE, f"larger than {limit} bytes: send references, not contents")
+        event = parse(record.value, headers)
+        if not self._event_clock and event.time > self._wall() + FUTURE:
+            raise EventRejected(Fault.FUTURE_TIME, "`time` is more than 5 minutes ahead of our clock: set yours")
+        return event
+
+    def _refuse(self, record: Record, error: EventRejected) -> tuple[Output]:
+        self._metrics.dead_letters.inc(error.fault)
+        stage = Stage.RELAY if record.topic == self._relay else Stage.EVENT
+        return (dead_letter(record, error, topic=self._dead_letters, bound=KEPT, stage=stage),)
+
+    def _woken(self, state: State | None, message: relay.Wake) -> Applied[State] | None:
+        if state is None or state.wake_at is None or state.wake_at > message.due:
+            return None  # it was answered in the meantime
+        now = max(message.due, state.now) if self._event_clock else max(self._wall(), message.due)
+        self._metrics.wakes.inc()
+        outputs: list[Output] = []
+        step = on_wake(self.policy, state, now)
+        state = self._said(outputs, state.subject.encode(), step)
+        return Applied(state, step.wake_at, outputs, state.now)
+
+    def _said(self, outputs: list[Output], key: bytes, step: Step) -> State:
+        for decision in step.outputs:
+            self._metrics.decisions.inc(decision.outcome, decision.class_ or "", decision.reason)
+            if self._settings.output_mode == "structured":
+                outputs.append(Output(self._decisions, key, decisions.dumps(decision), _STRUCTURED))
+            else:
+                value, headers = decisions.dumps_binary(decision)
+                outputs.append(Output(self._decisions, key, value, headers))
+        return step.state
+
+
+EVENT_TYPES: Final = tuple(TYPES)
+"""The closed list behind the metric's `type` label."""
