@@ -17,7 +17,7 @@ from decisioning.zones import Zone, zone, zones_of_country
 
 ALLOWED: Final = "allowed.clear"
 OUTRANKED: Final = "outranked.value"
-_HORIZON: Final = 400 * DAY  # windows that are closed all through a year never open
+_HORIZON: Final = 60 * DAY  # plans repeat every week: what is closed for so long does not open
 _MAX_STEPS: Final = 2000
 
 

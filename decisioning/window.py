@@ -119,7 +119,7 @@ def _edges(plans: tuple[Windows, ...], zones: tuple[Zone, ...], week: int) -> tu
     begin = EPOCH_DAY + 7 * week
     days = range(begin - _BEFORE, begin + 7 + _AFTER)
     # The many zones of a country mostly agree; whoever looks a year ahead in all of them would feel the difference.
-    distinct = {zone.clock(range(days.start, days.stop + 2)): zone for zone in zones}.values()
+    distinct = {zone.clock(days): zone for zone in zones}.values()
     closed: set[Interval] = set()
     for plan in plans:
         if plan.windows:

@@ -56,6 +56,7 @@ SHELL = [
     "streaming.broker",
     "streaming.relay",
     "streaming.store",
+    "streaming.watch",
     "streaming.worker",
     "streaming.app",
     "streaming.demo.*",

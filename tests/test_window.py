@@ -145,11 +145,19 @@ def test_several_zones_at_once(plan: Windows, several: list[str], at: int, ahead
     assert plan.next_closed(zones, at, at + ahead) == first(plan, each, at, at + ahead, False)
 
 
-@settings(deadline=None, max_examples=100)
-@given(plans, instants)
-def test_all_zones_of_a_country(plan: Windows, at: int) -> None:
-    """The 29 zones of the United States, of which most agree in most weeks, are judged as if each were alone."""
-    several = zones_of_country("US")
+changing_weeks = st.sampled_from([parse_instant("2026-03-05T00:00:00Z"), parse_instant("2026-10-29T00:00:00Z")])
+
+
+neighbours = st.sampled_from(["America/Denver", "America/Los_Angeles", "America/Boise"]).map(
+    lambda name: ("America/Phoenix", name)  # which alone never changes its clock
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(plans, neighbours | st.just(zones_of_country("US")), changing_weeks, st.integers(0, 7 * DAY))
+def test_zones_that_agree_on_most_days(plan: Windows, several: Sequence[str], week: int, since: int) -> None:
+    """Zones of one country, in the weeks in which some change their clocks, are judged as if each were alone."""
+    at = week + since
     zones, limit = [zone(name) for name in several], at + 4 * DAY
     each = [intervals(plan.windows, name, at) for name in several]
     assert plan.next_open(zones, at, limit) == first(plan, each, at, limit, True)

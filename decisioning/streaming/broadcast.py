@@ -99,18 +99,18 @@ class Broadcast:
             await consumer.stop()
 
     async def _catch_up(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
-        """Reads up to `ends`.
+        """Reads up to `ends`, or as far as there is anything.
 
-        Below an end there may be nothing left to read, because compaction has removed it. So a reader that waits for the
-        offset alone may wait for ever: it is also there when the broker has answered several times with nothing.
+        Compaction may have removed the last records below an end, and the offset alone would be waited for in vain: the
+        end is also reached when the broker has answered several fetches there with nothing.
         """
         asked: dict[TopicPartition, int | None] = {}
         idle = 0
         while True:
-            behind = [tp for tp, end in ends.items() if await consumer.position(tp) < end]
+            left = {tp: end - await consumer.position(tp) for tp, end in ends.items()}
             for topic in self._topics:
-                ahead = [ends[tp] - await consumer.position(tp) for tp in behind if tp.topic == topic]
-                self._remaining[topic] = sum(ahead)
+                self._remaining[topic] = sum(max(count, 0) for tp, count in left.items() if tp.topic == topic)
+            behind = [tp for tp, count in left.items() if count > 0]
             if not behind or idle >= _IDLE_ROUNDS:
                 break
             if await self._take(consumer):

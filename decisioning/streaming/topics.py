@@ -200,7 +200,7 @@ async def preflight(settings: Settings) -> None:
 
 
 async def partition_counts(settings: Settings, names: Sequence[str]) -> dict[str, int]:
-    """How many partitions each of these topics has; TopicsError, with the command that mends it, when one is missing."""
+    """How many partitions each of these topics has; TopicsError, naming the command that mends, if one is missing."""
     async with _admin(settings) as admin:
         found = await _found(admin)
     _refuse_missing(names, found)

@@ -49,11 +49,19 @@ def wall() -> int:
 class Worker:
     """The chassis' `Job` for decisions: keys are customers, messages are events and wakes."""
 
-    def __init__(self, policy: Policy, settings: Settings, metrics: Metrics, clock: Callable[[], int] = wall) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        settings: Settings,
+        metrics: Metrics,
+        clock: Callable[[], int] = wall,
+        took: Callable[[int], None] = lambda timestamp: None,
+    ) -> None:
         self.policy = policy
         self._settings = settings
         self._metrics = metrics
         self._wall = clock
+        self._took = took
         self._event_clock: Literal[True, False] = settings.clock == "event"
         self._newest = 0
         self._read_at = 0
@@ -65,6 +73,7 @@ class Worker:
     def read(self, record: Record) -> tuple[bytes, Message] | Sequence[Output]:
         """The customer and what happened to them; or where the record goes instead."""
         self._read_at = time.monotonic_ns()
+        self._took(record.timestamp)
         headers: Headers = record.headers
         came = relay.Forwarded(headers, 0)
         if record.topic == self._relay:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 
 import pytest
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.partitioner import murmur2 as reference
 from hypothesis import given
 from hypothesis import strategies as st
@@ -179,14 +185,41 @@ def test_too_few_copies_are_refused_in_production_alone() -> None:
     topics._refuse_misfits(dev, plan(dev), found)
 
 
-async def test_an_unreachable_broker_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
-    """The library's own complaints stay silent; ours names the variable to look at."""
-    for ask in (preflight, create_topics, list_topics):
-        with pytest.raises(TopicsError) as caught:
-            await ask(Settings(kafka="127.0.0.1:1"))
-        assert str(caught.value).startswith("Kafka at 127.0.0.1:1 cannot be reached or refuses us")
-        assert "DECISIONING_KAFKA" in str(caught.value)
-    assert capfd.readouterr().err == ""
+@pytest.mark.parametrize("ask", ["preflight", "create_topics", "list_topics"])
+def test_an_unreachable_broker_is_one_line(ask: str) -> None:
+    """The client library's own complaints stay silent, so that ours, which names the variable, is the only line."""
+    program = (
+        "import asyncio\nfrom decisioning.streaming import topics\nfrom decisioning.streaming.settings import Settings\n"
+        f"try:\n    asyncio.run(topics.{ask}(Settings(kafka='127.0.0.1:1')))\n"
+        "except topics.TopicsError as error:\n    print(error)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stderr == ""
+    assert ended.stdout.startswith("Kafka at 127.0.0.1:1 cannot be reached or refuses us")
+    assert "DECISIONING_KAFKA" in ended.stdout
+    assert ended.stdout.count("\n") == 1
+
+
+@pytest.mark.skipif("DECISIONING_KAFKA" not in os.environ, reason="needs a real broker: set DECISIONING_KAFKA")
+async def test_a_real_broker_gets_the_plan_and_an_expiring_changelog_is_refused() -> None:
+    """What the embedded broker cannot do: create with a configuration, and tell it again."""
+    settings = Settings(partitions=2, topic_prefix=f"test-{os.getpid()}-{time.monotonic_ns()}.")
+    written = [name_of(settings, name) for name in NAMES if name_of(settings, name) != name]
+    changelog = name_of(settings, "state-changelog")
+    async with topics._admin(settings) as admin:
+        try:
+            await topics._create(admin, [topic for topic in plan(settings) if topic.name in written])
+            await topics._refuse_expiring_state(admin, changelog)
+            found = await topics._found(admin)
+            assert {name: found[name] for name in written} == dict.fromkeys(written, Found(2, 1))
+            forgetful = ConfigResource(ConfigResourceType.TOPIC, changelog, {"cleanup.policy": "compact,delete"})
+            await admin.alter_configs([forgetful])
+            async with asyncio.timeout(10):
+                with pytest.raises(TopicsError, match="cleanup.policy=compact,delete and would lose state"):
+                    while True:
+                        await topics._refuse_expiring_state(admin, changelog)
+        finally:
+            await admin.delete_topics(written)
 
 
 def test_the_table_shows_plan_and_broker_side_by_side() -> None:

@@ -1,0 +1,181 @@
+"""A Kafka broker for one machine and a few minutes: librdkafka's mock cluster, in a process of its own.
+
+It speaks the real wire protocol to any client (produce, fetch, groups, commits, idempotence) and needs neither Java nor
+Docker. What it is not: durable (everything is gone when it ends), roomy (a partition keeps about 5 MB, older records
+vanish), compacting, or able to create topics on request, so the topics are named when it starts. It refuses commits while
+a group rebalances, which a real broker does not.
+
+    python -m decisioning.streaming.broker --topics orders,decisions --partitions 4
+
+prints ``host:port`` on one line and ends when its standard input closes or at SIGTERM. A line
+``errors API CODE COUNT`` on its standard input makes the next COUNT requests of that API key fail with that Kafka error
+code, which is how the tests see what the worker does when a broker says no.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import FrameType, TracebackType
+
+__all__ = ["Broker", "BrokerError", "main", "start_broker"]
+
+PRODUCE = 0
+"""Kafka's API key of a produce request, for `Broker.fail`."""
+
+OFFSET_COMMIT = 8
+"""Kafka's API key of an offset commit, for `Broker.fail`."""
+
+_PRODUCER = 0
+_START_SECONDS = 20.0
+
+
+class BrokerError(RuntimeError):
+    """The embedded broker could not be started; the message says why and what to install."""
+
+
+class Broker:
+    """One running broker process; also a context manager that ends it.
+
+    `address` is ``host:port`` of its listener, for any client's ``bootstrap.servers``.
+    """
+
+    def __init__(self, process: subprocess.Popen[str], address: str) -> None:
+        self.process = process
+        self.address = address
+
+    def fail(self, api: int, code: int, count: int = 1) -> None:
+        """Make the next `count` requests of Kafka API key `api` fail with Kafka error `code`."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"errors {api} {code} {count}\n")
+        self.process.stdin.flush()
+
+    def stop(self) -> None:
+        """End the broker and everything it kept; stopping twice is fine."""
+        if self.process.stdin is not None and not self.process.stdin.closed:
+            self.process.stdin.close()
+        try:
+            self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+    def __enter__(self) -> Broker:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+
+def start_broker(topics: Iterable[str], partitions: int = 4) -> Broker:
+    """Start a broker process that has `topics`, each with `partitions` partitions, and wait until it listens.
+
+    Raises `BrokerError` where confluent-kafka is not installed or the process ends before it listens.
+    """
+    command = [sys.executable, "-m", "decisioning.streaming.broker",
+               "--topics", ",".join(topics), "--partitions", str(partitions)]  # fmt: skip
+    # A group of its own: Ctrl-C at a terminal goes to the program in front, which ends the broker last.
+    process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().strip()
+    if not address:
+        raise BrokerError(f"the embedded broker ended with exit code {process.wait()} before it listened")
+    return Broker(process, address)
+
+
+class _MockCluster:
+    """librdkafka's mock cluster through ctypes: the Python binding offers neither partition counts nor errors."""
+
+    def __init__(self, topics: Iterable[str], partitions: int) -> None:
+        self._lib = lib = _librdkafka()
+        error = ctypes.create_string_buffer(256)
+        quiet = lib.rd_kafka_conf_new()
+        # Its own client never connects anywhere, and warns about it.
+        lib.rd_kafka_conf_set(quiet, b"log_level", b"2", error, len(error))
+        self._handle = lib.rd_kafka_new(_PRODUCER, quiet, error, len(error))
+        if not self._handle:
+            raise BrokerError(f"librdkafka refused to start: {error.value.decode()}")
+        self._cluster = lib.rd_kafka_mock_cluster_new(self._handle, 1)
+        if not self._cluster:
+            raise BrokerError("librdkafka could not open a listening socket on this machine")
+        # Its default is 3 s, which every first join of a worker would wait.
+        lib.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 0)
+        for topic in topics:
+            code = lib.rd_kafka_mock_topic_create(self._cluster, topic.encode(), partitions, 1)
+            if code:
+                raise BrokerError(f"topic {topic!r} with {partitions} partitions was refused (librdkafka error {code})")
+        self.address: str = lib.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
+
+    def fail(self, api: int, code: int, count: int) -> None:
+        """Queue `count` error answers `code` for requests of API key `api`."""
+        codes = (ctypes.c_int * count)(*([code] * count))
+        self._lib.rd_kafka_mock_push_request_errors_array(
+            ctypes.c_void_p(self._cluster), ctypes.c_int16(api), ctypes.c_size_t(count), codes
+        )
+
+
+def _librdkafka() -> ctypes.CDLL:
+    """The shared library inside confluent-kafka's wheel, with the types of what is called."""
+    try:
+        import confluent_kafka
+    except ImportError as error:
+        raise BrokerError("the embedded broker needs confluent-kafka: pip install 'decisioning[demo]'") from error
+    folder = Path(confluent_kafka.__file__).parent.parent / "confluent_kafka.libs"
+    found = sorted(folder.glob("librdkafka*"))
+    if not found:
+        raise BrokerError("this build of confluent-kafka brings no librdkafka of its own; install its wheel from PyPI")
+    lib = ctypes.CDLL(str(found[0]))
+    pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
+    lib.rd_kafka_conf_new.restype = pointer
+    lib.rd_kafka_conf_set.argtypes = [pointer, text, text, text, ctypes.c_size_t]
+    lib.rd_kafka_conf_set.restype = number
+    lib.rd_kafka_new.restype = pointer
+    lib.rd_kafka_new.argtypes = [number, pointer, text, ctypes.c_size_t]
+    lib.rd_kafka_mock_cluster_new.restype = pointer
+    lib.rd_kafka_mock_cluster_new.argtypes = [pointer, number]
+    lib.rd_kafka_mock_group_initial_rebalance_delay_ms.argtypes = [pointer, ctypes.c_int32]
+    lib.rd_kafka_mock_group_initial_rebalance_delay_ms.restype = None
+    lib.rd_kafka_mock_topic_create.argtypes = [pointer, text, number, number]
+    lib.rd_kafka_mock_topic_create.restype = number
+    lib.rd_kafka_mock_cluster_bootstraps.argtypes = [pointer]
+    lib.rd_kafka_mock_cluster_bootstraps.restype = text
+    lib.rd_kafka_mock_push_request_errors_array.restype = None
+    return lib
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the broker until standard input closes; exit code 3 where it cannot start."""
+    parser = argparse.ArgumentParser(prog="python -m decisioning.streaming.broker", description=__doc__.split("\n")[0])
+    parser.add_argument("--topics", required=True, help="comma-separated names, for example orders,decisions")
+    parser.add_argument("--partitions", type=int, default=4, help="partitions of every topic (default 4)")
+    options = parser.parse_args(arguments)
+    try:
+        cluster = _MockCluster([name for name in options.topics.split(",") if name], options.partitions)
+    except BrokerError as error:
+        print(f"broker: {error}", file=sys.stderr)
+        raise SystemExit(3) from None
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    print(cluster.address, flush=True)
+    for line in sys.stdin:
+        match line.split():
+            case ["errors", api, code, count]:
+                cluster.fail(int(api), int(code), int(count))
+            case _:
+                print(f"broker: not understood: {line.strip()!r}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""The consumer: what was fetched of one partition is one Faust message, and a commit says only what is finished.
+
+Replaced in Faust 0.15.3, `faust.transport.consumer.Consumer` and `faust.transport.drivers.aiokafka`:
+
+- `_drain_messages` (single messages at a time are ten times slower than batches; Faust's pressure callbacks stall
+  `getmany` for 1 s, as does its wait while all is paused; test_worker.py::test_every_record_is_answered_once).
+  A partition with too many unfinished records is not fetched until some are finished.
+- `perform_seek` (T2: without a committed offset, or at offset 0, it does not rewind;
+  test_worker.py::test_a_first_start_takes_the_whole_backlog) and `seek_wait` (what was fetched before a seek must not be
+  delivered after it).
+- `commit`, `ack`, `wait_empty` (T4, T11: offsets are committed per finished record here, never per message).
+- `on_partitions_revoked` (T11: it forgets what to commit before it commits;
+  test_worker.py::test_a_second_worker_joins_and_leaves).
+- `AIOKafkaConsumerThread._create_worker_consumer` (T40: a fetch wait of 1.5 s and other numbers unfit for real time),
+  `AIOKafkaConsumerThread._commit` (T32: a commit that fails ends the process, but for a rebalance).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import aiokafka
+from aiokafka.errors import CommitFailedError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+from decisioning.streaming.chassis.config import ChassisConfig
+from decisioning.streaming.chassis.watchdog import TOPICS, crash
+
+__all__ = ["Consumer", "ConsumerThread"]
+
+_FETCH_SECONDS = 0.1  # how long a seek may have to wait for a fetch that finds nothing
+_MOST = 10_000  # records a fetch may return: all that aiokafka has, so that its own buffer never holds others up
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust is untyped here
+    """aiokafka's consumer in its thread and event loop: heartbeats go on while the job computes."""
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        config: ChassisConfig = self.app.chassis
+        self._assignor = self.app.assignor
+        return aiokafka.AIOKafkaConsumer(
+            client_id=config.client,
+            group_id=config.group,
+            group_instance_id=config.instance,
+            bootstrap_servers=config.bootstrap,
+            partition_assignment_strategy=[self._assignor],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_records=_MOST,
+            # Our own watchdog ends a worker that stands still; this one would take its partitions while it works.
+            max_poll_interval_ms=24 * 3600 * 1000,
+            max_partition_fetch_bytes=config.fetch_bytes,
+            fetch_max_wait_ms=config.fetch_wait_ms,
+            request_timeout_ms=config.request_ms,
+            session_timeout_ms=config.session_ms,
+            rebalance_timeout_ms=config.rebalance_ms,
+            heartbeat_interval_ms=config.heartbeat_ms,
+            metadata_max_age_ms=60_000,
+            check_crcs=True,
+            **config.security,
+        )
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit; False where the group rebalances meanwhile: then the successor gets the records again."""
+        wanted = {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}
+        try:
+            await self._ensure_consumer().commit(wanted)
+        except CommitFailedError:
+            return False
+        return True
+
+    async def log_ends(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Where the logs of `tps` end, as the last fetches said; without those that none has asked about."""
+        assignment = self._ensure_consumer()._subscription.subscription.assignment
+        ends = {}
+        for tp in tps:
+            state = assignment.state_value(TopicPartition(*tp)) if assignment is not None else None
+            if state is not None and state.highwater is not None:
+                ends[tp] = state.highwater
+        return ends
+
+
+class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
+    """Faust's consumer, with batches for messages and its own account of what is finished."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._finished: dict[TP, int] = {}
+        self._committed: dict[TP, int] = {}
+        self._commit_lock = asyncio.Lock()
+        self._fetch_lock = asyncio.Lock()
+        self._room = asyncio.Event()
+        self._seeks: dict[TP, int] = {}
+        self.committed_at = time.monotonic()
+        """When the last commit succeeded, or nothing was to be committed (monotonic)."""
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    # -- fetching -----------------------------------------------------------------------------------------------------
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        while not (self.should_stop or fetcher.should_stop):
+            if not self.flow_active:
+                await self.wait(self.can_resume_flow)
+                continue
+            wanted = self._wanted()
+            if not wanted:
+                self._room.clear()
+                await self.wait(self._room, timeout=_FETCH_SECONDS)
+                continue
+            async with self._fetch_lock:
+                generation, seeks = self.app.consumer_generation_id, dict(self._seeks)
+                records = await self._getmany(active_partitions=wanted, timeout=_FETCH_SECONDS)
+            self._note_ends()
+            for tp, batch in (records or {}).items():
+                if not self.flow_active or self.app.consumer_generation_id != generation:
+                    break  # a seek follows, which brings them back
+                if self._seeks.get(tp) == seeks.get(tp):
+                    await self._deliver(tp, batch, generation)
+            await asyncio.sleep(0)
+
+    def _wanted(self) -> set[TP]:
+        """A copy, because the thread would see the original change under its fetch."""
+        full = self.app.slicer.full
+        return {tp for tp in self._get_active_partitions() if not full(tp.topic, tp.partition)}
+
+    def _note_ends(self) -> None:
+        """Tell the lanes where the logs end. Reads plain attributes of the thread's objects: no round trip."""
+        subscription = self._thread._ensure_consumer()._subscription.subscription
+        assignment = None if subscription is None else subscription.assignment
+        if assignment is None:
+            return
+        saw = self.app.slicer.saw
+        for tp in self._get_active_partitions():
+            state = assignment._tp_state.get(tp)
+            if state is not None and state.highwater is not None:
+                saw(tp.topic, tp.partition, state.highwater)
+
+    async def _deliver(self, tp: TP, batch: list[Any], generation: int) -> None:
+        last = batch[-1]
+        message = ConsumerMessage(
+            tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type, [], None, batch, None,
+            tp=tp, time_in=time.monotonic(), generation_id=generation,
+        )  # fmt: skip
+        # Where flow is suspended the callback would wait for the next generation and deliver then what is stale.
+        await self.wait_first(self.callback(message), self.suspend_flow.wait())
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Fetch from `tps` again."""
+        super().resume_partitions(tps)
+        self._room.set()
+
+    # -- positions ----------------------------------------------------------------------------------------------------
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Set positions once no fetch is under way, so that nothing fetched before is delivered after."""
+        async with self._fetch_lock:
+            for tp in partitions:
+                self._seeks[tp] = self._seeks.get(tp, 0) + 1
+            if partitions:
+                await super().seek_wait(partitions)
+
+    async def perform_seek(self) -> None:
+        """Set all source partitions to their committed offset, or to the start of the log where none is."""
+        tps = self.sources()
+        if tps:
+            await self.seek_wait(await self.starts(tps))
+
+    def sources(self) -> set[TP]:
+        """The source partitions that this worker is assigned."""
+        wanted = self.app.chassis.topics
+        return {tp for tp in self.assignment() if tp.topic in wanted}
+
+    async def starts(self, tps: set[TP]) -> dict[TP, int]:
+        """The next offset to read of each: what is committed, else the start of the log."""
+        consumer = self._thread._ensure_consumer()
+
+        async def committed() -> list[int | None]:
+            return await asyncio.gather(*(consumer.committed(TopicPartition(*tp)) for tp in ordered))
+
+        ordered = sorted(tps)
+        known = await self._thread.call_thread(committed)
+        first = await self.earliest_offsets(*ordered)
+        starts = {}
+        for tp, offset in zip(ordered, known, strict=True):
+            if offset and offset < first[tp] and tp.topic not in self.app.chassis.sparse:
+                crash(TOPICS, f"{tp.topic}[{tp.partition}]: committed up to {offset}, but retention has removed all before"
+                      f" {first[tp]}: those records are lost; commit {first[tp]} for group {self.app.chassis.group} to go on")  # fmt: skip
+            starts[tp] = offset or first[tp]
+        self._finished = dict(starts)
+        self._committed = {tp: offset for tp, offset in zip(ordered, known, strict=True) if offset}
+        return starts
+
+    # -- what is finished ---------------------------------------------------------------------------------------------
+
+    def finished(self, topic: str, partition: int, offset: int) -> None:
+        """All records of a topic partition before `offset` are finished."""
+        self._finished[TP(topic, partition)] = offset
+        self._room.set()
+
+    def ack(self, message: Any) -> bool:
+        """Nothing: that Faust is done with a message says nothing about its records."""
+        return True
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit all that is finished; whether anything was committed."""
+        async with self._commit_lock:
+            offsets = {tp: offset for tp, offset in self._finished.items() if offset > self._committed.get(tp, 0)}
+            if offsets:
+                if not await self._commit(offsets):
+                    return False
+                self._committed.update(offsets)
+                self.app.slicer.committed(offsets)
+            self.committed_at = time.monotonic()
+            return bool(offsets)
+
+    async def wait_empty(self) -> None:
+        """Finish what was begun, and commit it."""
+        await self.app.slicer.drain()
+        await self.commit()
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Stop, finish what was begun, commit it and let go of the lanes, before Faust forgets what to commit."""
+        self.stop_flow()
+        await self.wait_empty()
+        self.app.slicer.close()
+        self._finished.clear()
+        self._committed.clear()
+        await super().on_partitions_revoked(revoked)

@@ -1,0 +1,350 @@
+"""A lane: partition n of all source topics together, with one writer.
+
+It keeps the records that wait, in one queue a topic, and hands them out as Kafka Streams does: the next one is that with
+the smallest Kafka timestamp over the heads of the queues, at a tie the topic named first. Where a topic is known to have
+more but nothing of it has been fetched, the lane waits a bounded time before it goes on without (KIP-695).
+
+Around the job it keeps the overlay: decoded states that are newer than the local store. `take` runs records over it,
+`seal` turns what they did into what is to be written, `written` lets go of what the store has.
+
+Trap T3: offsets of a topic that jump are taken for compaction by Faust, so that every loss is invisible. Here a jump in a
+topic that is not declared sparse is a `GapError` (test_lane.py::test_a_jump_in_offsets_is_an_error).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import Any, Generic, TypeVar, cast
+
+import msgspec
+
+from decisioning.streaming.chassis.config import ChassisConfig
+from decisioning.streaming.chassis.header import FormatError, Header, pack, unpack
+from decisioning.streaming.chassis.job import Job, Output, Record
+from decisioning.streaming.chassis.outbox import Entry, Outbox
+from decisioning.streaming.chassis.store import OUTBOX, TOPICS, Batch, Store, raw_key, wake_key
+
+__all__ = ["GapError", "Lane", "Part"]
+
+M = TypeVar("M")
+S = TypeVar("S")
+
+_LOOK_AT_CLOCK = 15  # records between two looks at the clock, as a bit mask
+_NAMES = msgspec.msgpack.Decoder(list[str])
+_FAR = 1 << 62
+
+
+class GapError(RuntimeError):
+    """Offsets of a source topic are missing; the message says which, and what that means."""
+
+
+class Held(Generic[S]):
+    """A key's state while it is newer than the store."""
+
+    __slots__ = ("body", "due", "header", "key", "pending", "state")
+
+    def __init__(self, key: bytes, header: Header, state: S | None, body: bytes | None) -> None:
+        self.key = key
+        self.header = header
+        self.state = state
+        self.body = body
+        """What `state` was dumped to or loaded from; None: it changed since."""
+        self.due = header.wake_at
+        """The wake that the index holds once all sealed slices are written."""
+        self.pending = 0
+        """Sealed slices that hold this key and are not in the store yet."""
+
+
+class Part(Generic[S]):
+    """What one slice does to one lane: what to write where, and how far it then is."""
+
+    __slots__ = ("acks", "batch", "changelog", "clock", "count", "finished", "held", "outputs", "replayed", "taken", "wakes")
+
+    def __init__(self) -> None:
+        self.changelog: list[tuple[bytes, bytes | None]] = []
+        self.batch: Batch = Store.batch()
+        self.outputs: list[Output] = []
+        self.held: list[Held[S]] = []
+        self.wakes: list[bytes] = []
+        """Index entries that the batch adds."""
+        self.finished: dict[int, int] = {}
+        """Topic's place to the last offset that was handled."""
+        self.taken: dict[int, int] = {}
+        """Topic's place to the number of records that were handled."""
+        self.count = 0
+        self.replayed = 0
+        self.clock = 0
+        self.acks: list[Any] = []
+
+
+class Lane(Generic[M, S]):
+    """One lane. `starts` gives for each source topic, in their order, the next offset to come and the log's end."""
+
+    def __init__(
+        self, number: int, store: Store, job: Job[M, S], config: ChassisConfig, starts: Sequence[tuple[int, int]]
+    ) -> None:
+        self.number = number
+        self.store = store
+        self._job = job
+        self._config = config
+        self._queues: list[deque[Record]] = [deque() for _ in config.topics]
+        self._next = [start for start, _ in starts]
+        self._end = [end for _, end in starts]
+        self._since: list[float | None] = [None for _ in config.topics]
+        self.unfinished = [0 for _ in config.topics]
+        """Records of each topic that are taken in and not finished."""
+        self._overlay: dict[bytes, Held[S]] = {}
+        self._woken: dict[bytes, int] = {}
+        self._cursor: bytes | None = None
+        self._expired: list[tuple[bytes, Sequence[bytes]]] = []
+        self._index, self._announce = self._read_names()
+        self.outbox = Outbox(epoch=0, limit=config.outbox_bytes, chunk=config.outbox_record_bytes)
+        self.outbox.load(store.scan(OUTBOX))
+        self.committed({i: start for i, (start, _) in enumerate(starts)})
+        self.current: Record | None = None
+        """The record that the job has in hand: what a crash line names."""
+        self._reset()
+
+    def _reset(self) -> None:
+        self._part: Part[S] = Part()
+        self._dirty: dict[bytes, Held[S]] = {}
+        self._entries: list[Entry] = []
+
+    def _read_names(self) -> tuple[list[int], bytes | None]:
+        """Index of each source topic in this lane's marks, for ever the same; and the new table where it has grown."""
+        raw = self.store.get(TOPICS)
+        try:
+            known = [] if raw is None else _NAMES.decode(raw)
+        except msgspec.MsgspecError as error:
+            raise FormatError(f"the table of topics of lane {self.number} is damaged: {error}") from error
+        new = [topic for topic in self._config.topics if topic not in known]
+        names = known + new
+        return [names.index(topic) for topic in self._config.topics], msgspec.msgpack.encode(names) if new else None
+
+    def put(self, place: int, records: Sequence[Record]) -> None:
+        """Take in fetched `records` of the topic at `place`. Raises `GapError` where some are missing before or in them."""
+        expected = self._next[place]
+        if records[0].offset < expected:
+            records = [record for record in records if record.offset >= expected]
+            if not records:
+                return
+        if records[-1].offset - expected + 1 != len(records) and self._config.topics[place] not in self._config.sparse:
+            raise GapError(self._describe(place, expected, records))
+        self._next[place] = records[-1].offset + 1
+        self._since[place] = None
+        self.unfinished[place] += len(records)
+        self._queues[place].extend(records)
+
+    def _describe(self, place: int, expected: int, records: Sequence[Record]) -> str:
+        for record in records:
+            if record.offset != expected:
+                break
+            expected += 1
+        return (
+            f"{record.topic}[{self.number}]: offsets {expected} to {record.offset - 1} are missing; a restart reads them"
+            " again. If retention removed them, or this topic is compacted or written by transactions, declare it sparse"
+        )
+
+    def saw(self, place: int, end: int) -> None:
+        """The log of the topic at `place` is known to end at offset `end`."""
+        self._end[place] = end
+
+    @property
+    def waiting(self) -> bool:
+        """Whether any record waits to be taken."""
+        return any(self._queues)
+
+    def lag(self) -> list[int]:
+        """Records of each topic that are in the log and not finished."""
+        return [max(0, end - n) + u for end, n, u in zip(self._end, self._next, self.unfinished, strict=True)]
+
+    def hold(self, now: float) -> float:
+        """Seconds to wait for a topic that lags before records are taken from the others; 0: none. `now` is monotonic."""
+        wait = 0.0
+        for place, queue in enumerate(self._queues):
+            if queue or self._end[place] <= self._next[place]:
+                continue
+            since = self._since[place]
+            if since is None:
+                since = self._since[place] = now
+            wait = max(wait, since + self._config.idle_wait_ms / 1000 - now)
+        return wait
+
+    def take(self, limit: int, deadline: float) -> int:
+        """Handle up to `limit` records until `deadline` (perf_counter); how many. Any exception is the job's."""
+        taken = 0
+        while taken < limit and (now := perf_counter()) < deadline:
+            place, bound = self._pick()
+            if place < 0 or self.hold(now) > 0:
+                break
+            queue, index, before = self._queues[place], self._index[place], taken
+            while queue and queue[0].timestamp < bound and taken < limit:
+                record = self.current = queue.popleft()
+                self._handle(record, index)
+                taken += 1
+                if not taken & _LOOK_AT_CLOCK and perf_counter() > deadline:
+                    break
+            self._part.finished[place] = record.offset
+            self._part.taken[place] = self._part.taken.get(place, 0) + taken - before
+        self.current = None
+        self._part.count += taken
+        return taken
+
+    def _pick(self) -> tuple[int, int]:
+        """The topic whose record is next (its place, -1: none waits), and the timestamp below which it stays so."""
+        best, first, bound = -1, _FAR, _FAR
+        for place, queue in enumerate(self._queues):
+            if not queue:
+                continue
+            stamp = queue[0].timestamp
+            if stamp < first:
+                # The one that led so far is named before this one: it comes first again at a tie.
+                best, first, bound = place, stamp, first
+            elif stamp < bound - 1:
+                # This one is named later: at a tie `best` still goes first.
+                bound = stamp + 1
+        return best, bound
+
+    def _handle(self, record: Record, index: int) -> None:
+        said = self._job.read(record)
+        if not (type(said) is tuple and len(said) == 2 and type(said[0]) is bytes):
+            self._part.outputs.extend(cast(Sequence[Output], said))
+            return
+        key, message = cast("tuple[bytes, M]", said)
+        held = self._dirty.get(key) or self._overlay.get(key) or self._fetch(key)
+        header = held.header
+        if record.offset <= header.marks.get(index, -1):
+            self._part.replayed += 1
+            self._part.outputs.extend(self.outbox.again(index, record.offset))
+            return
+        applied = self._job.apply(key, held.state, message)
+        header.marks[index] = record.offset
+        header.sequence += 1
+        self._dirty[key] = held
+        if applied is None:
+            self._entries.append((index, record.offset, key, ()))
+            return
+        held.state, header.wake_at, outputs, clock = applied
+        held.body = None
+        header.forgotten = held.state is None
+        if header.forgotten:
+            header.wake_at = None
+        if clock > header.clock:
+            header.clock = clock
+        self._entries.append((index, record.offset, key, outputs))
+        self._part.outputs.extend(outputs)
+
+    def _fetch(self, key: bytes) -> Held[S]:
+        raw = self.store.get(raw_key(key))
+        if raw is None:
+            return Held(key, Header(), None, b"")
+        header, body = unpack(raw)
+        return Held(key, header, None if header.forgotten else self._job.load(key, body), body)
+
+    def _header(self, key: bytes) -> Header:
+        held = self._dirty.get(key) or self._overlay.get(key)
+        if held is not None:
+            return held.header
+        raw = self.store.get(raw_key(key))
+        return Header() if raw is None else unpack(raw)[0]
+
+    def seal(self, *, idle: bool = False) -> Part[S] | None:
+        """Close the slice for this lane: all that is to be written; None: nothing. `idle` also tidies without work."""
+        part, forgotten = self._part, []
+        if not (part.count or part.outputs or (idle and self._expired)):
+            return None
+        if self._announce is not None:
+            part.changelog.append((TOPICS, self._announce))
+            part.batch.put(TOPICS, self._announce)
+            self._announce = None
+        states: list[tuple[bytes, bytes | None]] = []
+        for key, held in self._dirty.items():
+            if held.header.forgotten:
+                forgotten.append(key)
+            states.append((raw_key(key), self._write(held, part)))
+        for name, value in self.outbox.put(self._entries, forgotten):
+            part.changelog.append((name, value))
+            part.batch.put(name, value)
+        part.changelog += states
+        self._tidy(part)
+        self._reset()
+        return part
+
+    def _write(self, held: Held[S], part: Part[S]) -> bytes:
+        header, key = held.header, held.key
+        if held.body is None:
+            held.body = b"" if held.state is None else self._job.dump(key, held.state)
+        raw = pack(header, held.body)
+        part.batch.put(raw_key(key), raw)
+        if header.wake_at != held.due:
+            if held.due is not None:
+                part.batch.delete(wake_key(held.due, key))
+            if header.wake_at is not None:
+                entry = wake_key(header.wake_at, key)
+                part.batch.put(entry, b"")
+                part.wakes.append(entry)
+            held.due = header.wake_at
+            self._woken.pop(key, None)
+        if header.clock > part.clock:
+            part.clock = header.clock
+        held.pending += 1
+        self._overlay[key] = held
+        part.held.append(held)
+        return raw
+
+    def _tidy(self, part: Part[S]) -> None:
+        """Remove what a commit has made superfluous: outbox records, and marks of keys that have no state."""
+        for name, forgotten in self._expired:
+            part.changelog.append((name, None))
+            part.batch.delete(name)
+            for key in forgotten:
+                header = self._header(key)
+                if header.forgotten and all(self.outbox.past(*mark) for mark in header.marks.items()):
+                    part.changelog.append((raw_key(key), None))
+                    part.batch.delete(raw_key(key))
+        self._expired = []
+
+    def committed(self, offsets: Mapping[int, int]) -> None:
+        """Kafka was told, by topic's place, the offset that is next to be delivered after a restart."""
+        self.outbox.committed({self._index[place]: offset for place, offset in offsets.items()})
+        self._expired += self.outbox.expired()
+
+    def written(self, part: Part[S], offset: int | None) -> None:
+        """Write `part` to the store, true up to changelog `offset`, and let go of what is no longer newer than it."""
+        self.store.write(part.batch, offset, part.clock)
+        for held in part.held:
+            held.pending -= 1
+            if not held.pending and held.key not in self._dirty:
+                self._overlay.pop(held.key, None)
+        if part.wakes and self._cursor is not None:
+            earliest = min(part.wakes)
+            if earliest < self._cursor:
+                self._cursor = earliest
+
+    def finished(self, part: Part[S]) -> None:
+        """All that `part` said is acknowledged."""
+        for place, count in part.taken.items():
+            self.unfinished[place] -= count
+
+    def wake(self, now: int) -> int:
+        """Add relay records of wakes due by instant `now` (us) to the slice at hand; how many."""
+        woken = 0
+        share = min(self._config.wake_share, self._config.wakes_in_flight - len(self._woken))
+        if share <= 0:
+            return 0
+        for entry, due, key in self.store.wakes(self._cursor, now):
+            if woken >= share:
+                break
+            self._cursor = entry + b"\0"  # the first name after it
+            if self._woken.get(key) == due:
+                continue
+            if self._header(key).wake_at != due:
+                if key not in self._overlay and key not in self._dirty:
+                    self._part.batch.delete(entry)  # left over from a restore; the others go with a slice on its way
+                continue
+            self._woken[key] = due
+            self._part.outputs.append(self._job.wake(self.number, key, due))
+            woken += 1
+        return woken

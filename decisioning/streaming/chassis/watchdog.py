@@ -1,0 +1,98 @@
+"""Crash-only: what is not understood ends the process at once, with one clear line, before anything counts as done.
+
+A normal shutdown would commit, so it is not taken: `os._exit` is. Restart is the repair. Exit codes:
+
+    70  an exception that nobody expected        74  Kafka refused or lost a record that we sent (trap T6)
+    72  offsets of a source topic are missing    75  work waits and nothing is finished any more (T28, T29)
+    73  a local store or its format is wrong     76  the topics or the assignment are not what we need (T26, T27)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from time import monotonic
+from typing import Any, NoReturn
+
+from decisioning.streaming.chassis.header import FormatError
+from decisioning.streaming.chassis.lane import GapError
+from decisioning.streaming.chassis.store import StoreError
+
+__all__ = ["GAP", "SEND", "STALL", "STORE", "TOPICS", "UNKNOWN", "Watchdog", "crash", "explain", "supervise"]
+
+UNKNOWN, GAP, STORE, SEND, STALL, TOPICS = 70, 72, 73, 74, 75, 76
+
+
+def crash(code: int, line: str) -> NoReturn:
+    """End this process now: `line` on stderr, exit code `code`, nothing committed, nothing flushed."""
+    print(f"crash {code}: {line}", file=sys.stderr, flush=True)
+    os._exit(code)
+
+
+def explain(error: BaseException, where: str) -> tuple[int, str]:
+    """Exit code and line for `error` that escaped from `where`."""
+    text = " ".join(str(error).split()) or "no message"
+    if isinstance(error, GapError):
+        return GAP, text
+    if isinstance(error, StoreError | FormatError):
+        return STORE, text
+    kind = type(error)
+    if kind.__module__.startswith("aiokafka"):
+        return SEND, f"Kafka did not take a record ({kind.__name__}: {text}); after a restart it is sent again"
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    line = "" if frame is None else f" at {os.path.basename(frame.tb_frame.f_code.co_filename)}:{frame.tb_lineno}"
+    return UNKNOWN, f"{kind.__name__}{line} in {where}: {text}"
+
+
+def supervise(work: Coroutine[Any, Any, None], where: Callable[[], str]) -> asyncio.Task[None]:
+    """Run `work`, which is to run for ever; whatever it raises ends the process, saying `where` it was."""
+
+    async def watched() -> None:
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            crash(*explain(error, where()))
+
+    return asyncio.create_task(watched())
+
+
+class Watchdog:
+    """A thread that ends the process when work waits and nothing is finished for `limit` seconds.
+
+    A thread, because a job that never returns stops the event loop and every task on it. `busy` says whether there is
+    work, `progress` returns a value that changes whenever something is finished, `where` names what is at hand.
+    """
+
+    def __init__(
+        self, limit: float, *, busy: Callable[[], bool], progress: Callable[[], object], where: Callable[[], str]
+    ) -> None:
+        self._limit = limit
+        self._busy = busy
+        self._progress = progress
+        self._where = where
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._stopped.set()
+
+    def _watch(self) -> None:
+        seen, since = self._progress(), monotonic()
+        while not self._stopped.wait(min(1.0, self._limit / 4)):
+            now = self._progress()
+            if now != seen or not self._busy():
+                seen, since = now, monotonic()
+            elif monotonic() - since > self._limit:
+                crash(STALL, f"nothing was finished for {self._limit:g} s though work waits; at hand: {self._where()}")

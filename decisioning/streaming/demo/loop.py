@@ -1,0 +1,106 @@
+"""The demo's loop: publish what is due, read what was decided, count, show; all in one thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from decisioning.streaming.demo.channels import Channels
+from decisioning.streaming.demo.fact import Fact
+from decisioning.streaming.demo.feeder import Pace, Publisher, Watcher, client_options
+from decisioning.streaming.demo.processes import Child, PartFailed
+from decisioning.streaming.demo.screen import Progress, Screen
+from decisioning.streaming.demo.shop import History
+from decisioning.streaming.demo.story import Story
+from decisioning.streaming.demo.tally import Tally
+from decisioning.streaming.settings import Settings
+from decisioning.streaming.topics import name_of
+
+_ANSWER_SECONDS: Final = 30.0
+_SETTLE_SECONDS: Final = 1.0
+
+
+class Loop:
+    """One run of a history against a worker that is ready.
+
+    `stamped` says whether facts carry their own instants as Kafka timestamps (see `Publisher`).
+    """
+
+    def __init__(
+        self, told: History, settings: Settings, watcher: Watcher, screen: Screen, worker: Child, *, stamped: bool
+    ) -> None:
+        self.tally = Tally()
+        self._told = told
+        self._watcher = watcher
+        self._screen = screen
+        self._worker = worker
+        self._dead_letters = name_of(settings, "dead-letters")
+        self._publisher = Publisher(client_options(settings), stamped=stamped, arrived=self.tally.arrive)
+        self._channels = Channels()
+        self._story = Story(told.protagonist)
+        self._pace = Pace(told.facts, 1)
+        self._elapsed = 0.0
+
+    def feed(self, seconds: float) -> None:
+        """The catalogue at once, then the history over `seconds`, then wait (bounded) for what is still owed."""
+        for one in self._told.described:
+            self._publish(one, time.monotonic())
+        self._publisher.flush()
+        self._pace = Pace(self._told.facts, seconds)
+        begun = time.monotonic()
+        while not self._pace.done:
+            now = time.monotonic()
+            for one in self._pace.due(now - begun):
+                self._publish(one, time.monotonic())
+            for one in self._channels.due(self._pace.clock):
+                self._publish(one, now)
+            self._elapsed = now - begun
+            self._turn()
+        self._publisher.flush()
+        for _ in self._until_settled():
+            self._turn()
+
+    def _until_settled(self) -> Iterator[None]:
+        """Turns until nothing is owed and nothing new has come for a second, at most half a minute."""
+        deadline = time.monotonic() + _ANSWER_SECONDS
+        quiet, seen = time.monotonic(), -1
+        while (now := time.monotonic()) < deadline and (self.tally.waiting or now - quiet < _SETTLE_SECONDS):
+            if self.tally.decisions != seen:
+                quiet, seen = now, self.tally.decisions
+            yield
+
+    def progress(self) -> Progress:
+        """How far it is."""
+        return Progress(self._pace.sent, len(self._told.facts), self._pace.clock, self._elapsed)
+
+    def problems(self) -> list[str]:
+        """What makes this run a failure, a sentence each."""
+        found = []
+        if self.tally.waiting:
+            ids = ", ".join(self.tally.unanswered[:5])
+            found.append(f"{self.tally.waiting} answers are missing, of the requests {ids} …")
+        if self.tally.conflicts:
+            found.append(f"{self.tally.conflicts} decision ids came with two payloads")
+        if self.tally.decisions == 0:
+            found.append("no decision was seen")
+        return found
+
+    def _publish(self, one: Fact, now: float) -> None:
+        self.tally.publish(one, now)
+        self._publisher.publish(one)
+        if (line := self._story.happens(one)) is not None:
+            self._screen.tell(line)
+
+    def _turn(self) -> None:
+        for message in self._watcher.take(0.004):
+            if message.topic() == self._dead_letters:
+                self.tally.refuse(message.headers() or [])
+            elif (one := self.tally.decide(message.value() or b"", time.monotonic())) is not None:
+                self._channels.take(one)
+                if (line := self._story.decides(one)) is not None:
+                    self._screen.tell(line)
+        self._publisher.poll()
+        if self._worker.ended is not None:
+            raise PartFailed(f"the worker ended with exit code {self._worker.ended}:\n{self._worker.last_words()}")
+        self._screen.show(self.tally, self.progress())
