@@ -12,12 +12,14 @@ from decisioning.decision import Candidate, Outcome, Verdict
 from decisioning.instant import DAY
 from decisioning.policy import LONGEST_WAIT, Policy
 from decisioning.state import Act, State
+from decisioning.state.model import Kept
+from decisioning.state.orders import kept
 from decisioning.suppress import Ask, Objection
 from decisioning.zones import Zone, zone, zones_of_country
 
 ALLOWED: Final = "allowed.clear"
 OUTRANKED: Final = "outranked.value"
-_HORIZON: Final = 60 * DAY  # plans repeat every week: what is closed for so long does not open
+_HORIZON: Final = 200 * DAY  # plans repeat every week, offsets between zones within half a year
 _MAX_STEPS: Final = 2000
 
 
@@ -39,11 +41,15 @@ class Judge:
         self.state = state
         self.now = now
         self._zones = zones_of(state)
+        self._kept: tuple[Kept, ...] | None = None
         self._clear: dict[tuple[str, str, int], int | None] = {}
 
     def ask(self, candidate: Candidate, channel: str, acts: tuple[Act, ...], asked_at: int | None = None) -> Ask:
         """The question about a candidate on a channel, of a customer to whom exactly `acts` were made."""
-        return Ask(candidate, channel, self.state, acts, self.now, self.policy.catalogue, self._zones, asked_at)
+        if self._kept is None:
+            self._kept = kept(self.state)
+        catalogue = self.policy.catalogue
+        return Ask(candidate, channel, self.state, acts, self._kept, self.now, catalogue, self._zones, asked_at)
 
     def verdict(self, ask: Ask) -> Verdict:
         """What the suppressors say, with `not_before` and `allowed_from` where it is not yes."""

@@ -37,6 +37,7 @@ from decisioning.state.model import (
     Facts,
     Limit,
     OwnWindows,
+    Profile,
     State,
 )
 
@@ -179,7 +180,8 @@ def _life(state: State, event: Event, data: CustomerLifeEvent) -> State:
 
 
 def _erased(state: State, event: Event, data: Data) -> State:
-    return replace(state, erased=True, erased_at=max(state.erased_at or 0, event.time))
+    """Who they are goes at once; acts and promises stay until the engine has taken them back and answered them."""
+    return replace(state, erased=True, erased_at=max(state.erased_at or 0, event.time), profile=Profile())
 
 
 def _responded(state: State, event: Event, data: Response | ResponseRecalled) -> State:

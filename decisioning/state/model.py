@@ -96,6 +96,15 @@ class Line(Struct, frozen=True, array_like=True):
     unit_price: str
 
 
+class Kept(Struct, frozen=True):
+    """Units of one sku that were bought at `at` and did not come back: what each cost, in which currency."""
+
+    sku: str
+    unit_price: str
+    currency: str
+    at: int
+
+
 class Returned(Struct, frozen=True, array_like=True):
     """So many units of one sku came back; `at` is the newest return."""
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from decisioning.event import Event
 from decisioning.payload import Line as BoughtLine
 from decisioning.payload import PurchaseCompleted, PurchaseReturned
-from decisioning.state.model import MAX_LINES, MAX_ORDERS, Line, Order, Returned, State
+from decisioning.state.model import MAX_LINES, MAX_ORDERS, Kept, Line, Order, Returned, State
 
 
 def bought(state: State, event: Event, purchase: PurchaseCompleted) -> State:
@@ -58,6 +58,17 @@ def cancelled(state: State, event: Event, order_id: str) -> State:
     if order.cancelled_at is not None and order.cancelled_at >= event.time:
         return state
     return _bounded(replace(state, orders=_put(state.orders, replace(order, cancelled_at=event.time))))
+
+
+def kept(state: State) -> tuple[Kept, ...]:
+    """Every line of every standing order of which a unit did not come back."""
+    return tuple(
+        Kept(line.sku, line.unit_price, order.currency, order.bought_at)
+        for order in state.orders
+        if order.bought_at is not None and order.stands
+        for line in order.lines
+        if not order.returned or order.kept(line.sku) > 0
+    )
 
 
 def forget_old(state: State, before: int) -> State:

@@ -1,7 +1,7 @@
 """A worker process: settings, rulebook, topics checked, catalogue read, then the chassis until SIGTERM.
 
-Declares and wires; decides nothing. Exit codes: 0 stopped in order, 1 the rulebook is at fault, 3 Kafka, the topics or the
-settings refuse; the chassis' own are listed in `chassis/watchdog.py`.
+Declares and wires; decides nothing. Exit codes: 0 stopped in order, 1 the rulebook is at fault, 3 Kafka, the topics
+or the settings refuse; the chassis' own are listed in `chassis/watchdog.py`.
 """
 
 from __future__ import annotations
@@ -92,6 +92,9 @@ def config_of(settings: Settings) -> ChassisConfig:
         outbox_bytes=settings.outbox_bytes,
         commit_ms=settings.commit_interval_ms,
         session_ms=settings.session_timeout_ms,
+        heartbeat_ms=min(3000, settings.session_timeout_ms // 4),
+        send_ms=settings.session_timeout_ms * 4 // 5,  # no write of ours may be under way when we are given up (T15)
+        request_ms=max(30_000, settings.session_timeout_ms),
         security=options,
     )
 

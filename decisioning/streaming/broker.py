@@ -108,7 +108,7 @@ class _MockCluster:
         if not self._cluster:
             raise BrokerError("librdkafka could not open a listening socket on this machine")
         # Its default is 3 s, which every first join of a worker would wait.
-        lib.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 0)
+        lib.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 300)
         for topic in topics:
             code = lib.rd_kafka_mock_topic_create(self._cluster, topic.encode(), partitions, 1)
             if code:

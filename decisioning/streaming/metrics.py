@@ -221,38 +221,3 @@ class Metrics:
     def render(self) -> bytes:
         """All of it in Prometheus' text format (`CONTENT_TYPE`)."""
         return generate_latest(self._registry)
-
-
-class ChassisMetrics:
-    """The chassis' observer that counts: every call becomes a line or two of the table."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    def sliced(self, records: int, outputs: int, seconds: float, waited: float) -> None:
-        """A slice is finished."""
-        self._metrics.slice_records.observe(records)
-        self._metrics.slice_seconds.observe(seconds)
-        self._metrics.slice_wait_seconds.observe(waited)
-        self._metrics.outputs.inc(by=outputs)
-
-    def replayed(self, records: int) -> None:
-        """Redelivered records had their outputs repeated."""
-        self._metrics.replayed.inc(by=records)
-
-    def restored(self, partition: int, records: int) -> None:
-        """Changelog records were applied to a local store."""
-        self._metrics.restored.inc(by=records)
-
-    def committed(self, partitions: int) -> None:
-        """Offsets of so many partitions were committed."""
-        self._metrics.commits.inc(by=partitions)
-
-    def outbox(self, records: int, size: int) -> None:
-        """What awaits a commit, in records and bytes."""
-        self._metrics.outbox_records.set(records)
-        self._metrics.outbox_bytes.set(size)
-
-    def woken(self, wakes: int) -> None:
-        """Due wakes became relay records."""
-        self._metrics.wakes.inc(by=wakes)

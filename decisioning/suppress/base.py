@@ -16,6 +16,7 @@ from decisioning.catalogue import Catalogue
 from decisioning.decision import Candidate
 from decisioning.instant import parse_duration
 from decisioning.state import Act, State
+from decisioning.state.model import Kept
 from decisioning.zones import Zone
 
 EVERY_CLASS: Final = frozenset({"marketing", "survey", "service", "care"})
@@ -44,14 +45,15 @@ class Rule(BaseModel):
 class Ask(NamedTuple):
     """The question: may this candidate go out on this channel at `now`?
 
-    `acts` are those that count (at a recall not the judged one), `zones` where the customer may be (none: unknown),
-    `asked_at` the time of the request at its first handling, else None.
+    `acts` are those that count (at a recall not the judged one), `kept` what was bought and did not come back, `zones`
+    where the customer may be (none: unknown), `asked_at` the time of the request at its first handling, else None.
     """
 
     candidate: Candidate
     channel: str
     state: State
     acts: tuple[Act, ...]
+    kept: tuple[Kept, ...]
     now: int
     catalogue: Catalogue
     zones: tuple[Zone, ...]

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import NamedTuple
 
 from pydantic import Field
 
 from decisioning.instant import DAY, HOUR, format_instant
-from decisioning.state.model import Line, Order
+from decisioning.state.model import Kept
 from decisioning.suppress.base import PROMOTIONAL, Ask, Duration, Objection, Rule, Suppressor
 
 
@@ -31,12 +30,6 @@ class Windows(Rule):
     def longest(self) -> int:
         """How far back any of them looks, in microseconds."""
         return max(self.price_drop, self.same_item, self.substitute)
-
-
-class _Bought(NamedTuple):
-    order: Order
-    line: Line
-    at: int
 
 
 class NotJustBought(Suppressor[Windows]):
@@ -59,15 +52,9 @@ class NotJustBought(Suppressor[Windows]):
             found = self._forgotten(ask)
             if found is not None:
                 return found
-            kept = [
-                _Bought(order, line, order.bought_at)
-                for order in ask.state.orders
-                if order.bought_at is not None and order.stands
-                for line in order.lines
-                if order.kept(line.sku) > 0
-            ]
-            for speaks in (self._price_drop, self._same_item, self._substitute, self._same_category) if kept else ():
-                found = speaks(ask, kept)
+            rules = (self._price_drop, self._same_item, self._substitute, self._same_category)
+            for speaks in rules if ask.kept else ():
+                found = speaks(ask)
                 if found is not None:
                     return found
         return self._cooldown(ask)
@@ -81,7 +68,7 @@ class NotJustBought(Suppressor[Windows]):
             "recent_purchase.same_item", {"forgotten_until": format_instant(floor)}, floor + self.rule.longest
         )
 
-    def _price_drop(self, ask: Ask, kept: list[_Bought]) -> Objection | None:
+    def _price_drop(self, ask: Ask) -> Objection | None:
         """Rule 8: the same sku at a lower price than paid, in the currency paid."""
         candidate = ask.candidate
         price, currency = candidate.price, candidate.currency
@@ -93,55 +80,53 @@ class NotJustBought(Suppressor[Windows]):
         offered = Decimal(price)
         found = [
             one
-            for one in kept
-            if one.line.sku == candidate.sku
-            and currency in (None, one.order.currency)
-            and Decimal(one.line.unit_price) > offered
+            for one in ask.kept
+            if one.sku == candidate.sku and currency in (None, one.currency) and Decimal(one.unit_price) > offered
         ]
         return _objection(
             "recent_purchase.price_drop",
             ask,
             found,
             lambda _: self.rule.price_drop,
-            lambda one: {"paid": one.line.unit_price, "offered": price},
+            lambda one: {"paid": one.unit_price, "offered": price},
         )
 
-    def _same_item(self, ask: Ask, kept: list[_Bought]) -> Objection | None:
+    def _same_item(self, ask: Ask) -> Objection | None:
         """Rule 9: the same sku or a variant of it."""
         sku = ask.candidate.sku
         if sku is None:
             return None
-        found = [one for one in kept if one.line.sku == sku or ask.catalogue.are_variants(one.line.sku, sku)]
+        found = [one for one in ask.kept if one.sku == sku or ask.catalogue.are_variants(one.sku, sku)]
         return _objection(
             "recent_purchase.same_item", ask, found, lambda one: self._needed_again(ask, one, self.rule.same_item)
         )
 
-    def _substitute(self, ask: Ask, kept: list[_Bought]) -> Objection | None:
+    def _substitute(self, ask: Ask) -> Objection | None:
         """Rule 10: what would replace it, unless the bought product lists it as its complement."""
         sku = ask.candidate.sku
         if sku is None:
             return None
-        found = [one for one in kept if ask.catalogue.are_substitutes(one.line.sku, sku) and not _complements(ask, one)]
+        found = [one for one in ask.kept if ask.catalogue.are_substitutes(one.sku, sku) and not _complements(ask, one)]
         return _objection(
             "recent_purchase.substitute", ask, found, lambda one: self._needed_again(ask, one, self.rule.substitute)
         )
 
-    def _same_category(self, ask: Ask, kept: list[_Bought]) -> Objection | None:
+    def _same_category(self, ask: Ask) -> Objection | None:
         """Rule 10: the same category, the candidate's own or the catalogue's (exact reading 13)."""
         offered = ask.catalogue.get(ask.candidate.sku)
         categories = {ask.candidate.category, offered.category if offered is not None else None} - {None}
         found = []
-        for one in kept:
-            product = ask.catalogue.get(one.line.sku)
+        for one in ask.kept:
+            product = ask.catalogue.get(one.sku)
             if product is not None and product.category in categories and not _complements(ask, one):
                 found.append(one)
         return _objection(
             "recent_purchase.same_category", ask, found, lambda one: self._needed_again(ask, one, self.rule.substitute)
         )
 
-    def _needed_again(self, ask: Ask, one: _Bought, window: int) -> int:
+    def _needed_again(self, ask: Ask, one: Kept, window: int) -> int:
         """The window, or the time in which most of the bought thing is used up where that is sooner."""
-        product = ask.catalogue.get(one.line.sku)
+        product = ask.catalogue.get(one.sku)
         if product is None or product.consumable_days is None:
             return window
         return min(window, round(product.consumable_days * DAY * self.rule.consumed))
@@ -154,23 +139,23 @@ class NotJustBought(Suppressor[Windows]):
         return Objection("recent_purchase.cooldown", {"bought_at": format_instant(at)}, at + self.rule.cooldown)
 
 
-def _complements(ask: Ask, one: _Bought) -> bool:
-    product = ask.catalogue.get(one.line.sku)
+def _complements(ask: Ask, one: Kept) -> bool:
+    product = ask.catalogue.get(one.sku)
     return product is not None and ask.candidate.sku in product.complements
 
 
 def _objection(
     reason: str,
     ask: Ask,
-    found: Iterable[_Bought],
-    window: Callable[[_Bought], int],
-    facts: Callable[[_Bought], dict[str, object]] = lambda _: {},
+    found: Iterable[Kept],
+    window: Callable[[Kept], int],
+    facts: Callable[[Kept], dict[str, object]] = lambda _: {},
 ) -> Objection | None:
     """The newest purchase that still speaks gives the facts; the last to fall silent gives the end."""
     speaking = [(one, one.at + window(one)) for one in found]
     speaking = [(one, end) for one, end in speaking if ask.now < end]
     if not speaking:
         return None
-    newest, _ = max(speaking, key=lambda pair: (pair[0].at, Decimal(pair[0].line.unit_price)))
-    because = {"sku": newest.line.sku, "bought_at": format_instant(newest.at), **facts(newest)}
+    newest, _ = max(speaking, key=lambda pair: (pair[0].at, Decimal(pair[0].unit_price)))
+    because = {"sku": newest.sku, "bought_at": format_instant(newest.at), **facts(newest)}
     return Objection(reason, because, max(end for _, end in speaking))

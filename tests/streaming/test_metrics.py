@@ -9,8 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from decisioning.streaming.chassis.observer import Observer
-from decisioning.streaming.metrics import OTHER, ChassisMetrics, Labels, Metrics, Result, _Row
+from decisioning.streaming.metrics import OTHER, Labels, Metrics, Result, _Row
 
 LABELS = Labels(
     types=("purchase.completed", "contact.requested"),
@@ -133,29 +132,3 @@ def test_counting_is_cheap_and_finds_its_child_again(metrics: Metrics) -> None:
     each = (time.perf_counter() - started) / 20_000
     assert metrics.events._children["purchase.completed", Result.APPLIED] is before
     assert each < 50e-6  # some 1.5 us on an idle machine
-
-
-def test_what_the_chassis_reports_is_counted(metrics: Metrics) -> None:
-    """Each of the chassis' observations ends in the metric of its name."""
-    observer: Observer = ChassisMetrics(metrics)
-    observer.sliced(12, 9, 0.003, 0.008)
-    observer.sliced(1, 0, 0.001, 0.002)
-    observer.replayed(4)
-    observer.restored(2, 400)
-    observer.committed(3)
-    observer.outbox(5, 6000)
-    observer.woken(7)
-    expected = {
-        "slice_records_sum": 13,
-        "slice_records_count": 2,
-        "slice_seconds_sum": 0.004,
-        "slice_wait_seconds_sum": 0.010,
-        "published_records_total": 9,
-        "replayed_records_total": 4,
-        "restored_records_total": 400,
-        "commits_total": 3,
-        "outbox_records": 5,
-        "outbox_bytes": 6000,
-        "wakes_total": 7,
-    }
-    assert {name: pytest.approx(_value(metrics, name)) for name in expected} == expected

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.partitioner import murmur2 as reference
 from hypothesis import given
@@ -189,7 +190,9 @@ def test_too_few_copies_are_refused_in_production_alone() -> None:
 def test_an_unreachable_broker_is_one_line(ask: str) -> None:
     """The client library's own complaints stay silent, so that ours, which names the variable, is the only line."""
     program = (
-        "import asyncio\nfrom decisioning.streaming import topics\nfrom decisioning.streaming.settings import Settings\n"
+        "import asyncio\n"
+        "from decisioning.streaming import topics\n"
+        "from decisioning.streaming.settings import Settings\n"
         f"try:\n    asyncio.run(topics.{ask}(Settings(kafka='127.0.0.1:1')))\n"
         "except topics.TopicsError as error:\n    print(error)"
     )
@@ -198,6 +201,13 @@ def test_an_unreachable_broker_is_one_line(ask: str) -> None:
     assert ended.stdout.startswith("Kafka at 127.0.0.1:1 cannot be reached or refuses us")
     assert "DECISIONING_KAFKA" in ended.stdout
     assert ended.stdout.count("\n") == 1
+
+
+async def _until_refused(admin: AIOKafkaAdminClient, changelog: str) -> None:
+    """Asks until the altered configuration shows, ten seconds at most."""
+    async with asyncio.timeout(10):
+        while True:
+            await topics._refuse_expiring_state(admin, changelog)
 
 
 @pytest.mark.skipif("DECISIONING_KAFKA" not in os.environ, reason="needs a real broker: set DECISIONING_KAFKA")
@@ -214,10 +224,8 @@ async def test_a_real_broker_gets_the_plan_and_an_expiring_changelog_is_refused(
             assert {name: found[name] for name in written} == dict.fromkeys(written, Found(2, 1))
             forgetful = ConfigResource(ConfigResourceType.TOPIC, changelog, {"cleanup.policy": "compact,delete"})
             await admin.alter_configs([forgetful])
-            async with asyncio.timeout(10):
-                with pytest.raises(TopicsError, match="cleanup.policy=compact,delete and would lose state"):
-                    while True:
-                        await topics._refuse_expiring_state(admin, changelog)
+            with pytest.raises(TopicsError, match=r"cleanup\.policy=compact,delete and would lose state"):
+                await _until_refused(admin, changelog)
         finally:
             await admin.delete_topics(written)
 

@@ -99,6 +99,15 @@ def test_in_a_country_of_several_zones_all_must_be_inside(stranger: Story) -> No
     assert ask(stranger, "2026-03-03 11:00") == YES
 
 
+def test_what_is_closed_all_winter_opens_with_summer_time(stranger: Story) -> None:
+    """Chile's three zones lie closer together in summer: `allowed_from` is found months ahead, for there is one."""
+    stranger.at("2026-03-01 12:00", granted("survey"), lives(country="CL"))
+    stranger.at("2026-03-01 12:00", prefers(contact_windows=[window(WORKDAYS + " sat sun", "10:00", "13:00")]))
+    answer = only(stranger.at("2026-05-04 15:00", asked(offer(kind="survey"))))
+    assert said([answer]) == [("suppress", "contact_window.outside")]
+    assert answer.allowed_from == at("2026-09-06 15:00")
+
+
 def test_later_windows_replace_earlier_ones(story: Story) -> None:
     """Of two facts the later `time` holds, and at equal times the later arrival (reading 11)."""
     monday, tuesday = window("mon", "10:00", "17:00"), window("tue", "10:00", "17:00")

@@ -3,14 +3,14 @@
 Replaced in Faust 0.15.3, `faust.transport.consumer.Consumer` and `faust.transport.drivers.aiokafka`:
 
 - `_drain_messages` (single messages at a time are ten times slower than batches; Faust's pressure callbacks stall
-  `getmany` for 1 s, as does its wait while all is paused; test_worker.py::test_every_record_is_answered_once).
+  `getmany` for 1 s, as does its wait while all is paused; test_transport.py::test_every_record_is_answered_once).
   A partition with too many unfinished records is not fetched until some are finished.
 - `perform_seek` (T2: without a committed offset, or at offset 0, it does not rewind;
-  test_worker.py::test_a_first_start_takes_the_whole_backlog) and `seek_wait` (what was fetched before a seek must not be
+  test_transport.py::test_a_first_start_takes_the_whole_backlog) and `seek_wait` (what was fetched before a seek must not be
   delivered after it).
 - `commit`, `ack`, `wait_empty` (T4, T11: offsets are committed per finished record here, never per message).
 - `on_partitions_revoked` (T11: it forgets what to commit before it commits;
-  test_worker.py::test_a_second_worker_joins_and_leaves).
+  test_transport.py::test_a_second_worker_joins_and_leaves).
 - `AIOKafkaConsumerThread._create_worker_consumer` (T40: a fetch wait of 1.5 s and other numbers unfit for real time),
   `AIOKafkaConsumerThread._commit` (T32: a commit that fails ends the process, but for a rebalance).
 """
@@ -74,16 +74,6 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
         except CommitFailedError:
             return False
         return True
-
-    async def log_ends(self, tps: Iterable[TP]) -> dict[TP, int]:
-        """Where the logs of `tps` end, as the last fetches said; without those that none has asked about."""
-        assignment = self._ensure_consumer()._subscription.subscription.assignment
-        ends = {}
-        for tp in tps:
-            state = assignment.state_value(TopicPartition(*tp)) if assignment is not None else None
-            if state is not None and state.highwater is not None:
-                ends[tp] = state.highwater
-        return ends
 
 
 class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
@@ -177,6 +167,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
         """The source partitions that this worker is assigned."""
         wanted = self.app.chassis.topics
         return {tp for tp in self.assignment() if tp.topic in wanted}
+
+    def partition_count(self, topic: str) -> int:
+        """Partitions of `topic` on the broker; Faust's own answer is none on all workers but the group's leader."""
+        return len(self._thread._ensure_consumer().partitions_for_topic(topic) or ())
 
     async def starts(self, tps: set[TP]) -> dict[TP, int]:
         """The next offset to read of each: what is committed, else the start of the log."""

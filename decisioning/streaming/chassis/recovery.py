@@ -3,7 +3,7 @@
 Replaced in Faust 0.15.3, `faust.tables.recovery.Recovery`:
 
 - `on_recovery_completed` (T1: it resumes the source partitions, seeks then, and last clears the queues, so that what was
-  fetched in between is lost for ever; test_worker.py::test_a_restart_with_a_wiped_store_loses_nothing).
+  fetched in between is lost for ever; test_transport.py::test_a_restart_with_a_wiped_store_loses_nothing).
 - `FlowControlEvent.resume` of mode 0.7.1, by `Flow` (T1, T45: it clears all queues whenever it is called, also while the
   standbys' records are in them).
 """

@@ -6,7 +6,7 @@
 Replaced in Faust 0.15.3: `faust.app.base.App._new_transport`, `._new_producer_transport` (ours), `.flow_control`
 (`recovery.Flow`), `._crash` (crash-only: a service that fails ends the process, T5, T32; test_faults.py), and
 `faust.transport.consumer.Fetcher._fetcher` (cancelled while the group rebalances it crashes the app;
-test_worker.py::test_a_second_worker_joins_and_leaves). Never used: its web server, router, leader, topic declaration,
+test_transport.py::test_a_second_worker_joins_and_leaves). Never used: its web server, router, leader, topic declaration,
 transactions, windows, agents with concurrency (T4, T8, T16, T24, T31, T34, T35, T36, T46).
 """
 
@@ -201,7 +201,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
             crash(TOPICS, f"partitions of {', '.join(config.topics)} and {config.changelog} were not assigned together:"
                   " all need the same number of partitions, and all workers of a group the same topics")  # fmt: skip
         for topic in (*config.topics, config.changelog):
-            count = self.consumer.topic_partitions(topic)
+            count = self.consumer.partition_count(topic)
             if count != config.partitions:
                 crash(TOPICS, f"topic {topic} has {count} partitions instead of {config.partitions}: create it anew"
                       " with as many as the others")  # fmt: skip

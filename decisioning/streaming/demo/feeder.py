@@ -49,8 +49,9 @@ class Publisher:
     def __init__(
         self, options: Mapping[str, Any], *, stamped: bool, arrived: Callable[[Fact, tuple[str, int, int]], None]
     ) -> None:
+        # The embedded broker answers a fetch with one batch a partition: without a linger every record is one.
         self._producer = Producer(
-            {**options, "partitioner": "murmur2_random", "linger.ms": 2, "enable.idempotence": True}
+            {**options, "partitioner": "murmur2_random", "linger.ms": 25, "enable.idempotence": True}
         )
         self._stamped = stamped
         self._arrived = arrived

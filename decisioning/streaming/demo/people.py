@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Final, NamedTuple
 
-from decisioning.instant import DAY, HOUR, MINUTE, format_instant
+from decisioning.instant import DAY, MINUTE, format_instant
 from decisioning.streaming.demo.fact import CRM, SHOP, Fact, fact
 from decisioning.streaming.demo.sample import Invoice
 from decisioning.zones import Zone, zone
@@ -69,8 +69,8 @@ def customers(of: Iterable[Invoice], start: int, until: int, seed: int) -> list[
 def _customer(number: str, invoices: tuple[Invoice, ...], start: int, until: int, seed: int) -> Customer:
     chance = Random(f"{seed}:c-{number}:who")
     code, zone_name = COUNTRIES.get(invoices[0].country, ("", "Europe/London"))
-    since = chance.randrange(start, max(start + 1, invoices[0].time - HOUR))
-    since = since // MINUTE * MINUTE
+    first = start // MINUTE
+    since = chance.randrange(first, max(first + 1, invoices[0].time // MINUTE - 60)) * MINUTE
     consent = chance.choices([kind for _, kind in _CONSENTS], [share for share, _ in _CONSENTS])[0]
     return Customer(f"c-{number}", zone(zone_name), code, since, until, invoices, consent, str(seed))
 

@@ -1,16 +1,13 @@
-"""Makes the toy worker and the harness beside it importable, whatever directory the tests are started from."""
+"""A broker of its own for every test that asks for one."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from harness import Cluster  # noqa: E402 - found only by the line above
+from tests.streaming.chassis.harness import Cluster
 
 
 @pytest.fixture

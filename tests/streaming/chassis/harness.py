@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from rocksdict import Cache
-from toy_worker import CHANGELOG, OUT, TOPICS, State, Toy
+from tests.streaming.chassis.toy_worker import CHANGELOG, OUT, TOPICS, State, Toy
 
 from decisioning.streaming.broker import start_broker
 from decisioning.streaming.chassis.header import Header, unpack
@@ -178,7 +178,7 @@ class Cluster:
             reader.assign([TopicPartition(topic, number, 0) for number in ends])
             found: list[Message] = []
             while len(found) < left:
-                for m in reader.consume(5000, 5):
+                for m in reader.consume(5000, 0.1):
                     assert m.error() is None, m.error()
                     found.append(Message(topic, m.partition(), m.offset(), m.timestamp()[1], m.key(), m.value(),
                                          tuple(m.headers() or ())))  # fmt: skip

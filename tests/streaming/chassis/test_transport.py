@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from harness import Cluster, until
-from toy_worker import CHANGELOG, DEAD, OUT
+from tests.streaming.chassis.harness import Cluster, until
+from tests.streaming.chassis.toy_worker import CHANGELOG, DEAD, OUT
 
 
 def fill(cluster: Cluster, start: int, count: int, keys: int = 40) -> None:

@@ -1,0 +1,58 @@
+# Every target explains itself: `make` lists them. Needs only make and a Python of 3.11 or newer.
+
+PYTHON  ?= python3.13 python3.12 python3.11 python3
+BIN     := .venv/bin
+READY   := .venv/.ready
+ARGS    ?=
+BROKER  ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo test lint types format lock clean
+
+help: ## Show what there is to do
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(READY) ## Make .venv with everything, exactly as locked, and the `decisioning` command
+
+# The first Python that runs and is new enough: a name alone proves nothing (pyenv leaves names that do not run).
+$(READY): requirements.lock pyproject.toml
+	@for python in $(PYTHON); do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "make: no Python 3.11 or newer among: $(PYTHON). Install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; \
+	fi; \
+	if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "make: $$found lacks the venv module; install it (Debian, Ubuntu: the package python3-venv)" >&2; exit 1; \
+	fi; \
+	echo "setting up .venv with $$found, once; this takes a minute"; \
+	"$$found" -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+demo: $(READY) ## Watch real shop days become decisions (ARGS=--plain for logs, BROKER=host:port for a Kafka of yours)
+	@$(BIN)/decisioning demo $(if $(BROKER),--broker $(BROKER)) $(ARGS)
+
+test: $(READY) ## Run all tests (ARGS=… goes to pytest)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY) ## Check the style
+	$(BIN)/ruff check .
+
+types: $(READY) ## Check the types
+	$(BIN)/mypy
+
+format: $(READY) ## Put the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## Resolve requirements.lock anew from pyproject.toml (needs uv)
+	@command -v uv >/dev/null || { echo "make: uv is needed to lock; see https://docs.astral.sh/uv" >&2; exit 1; }
+	uv pip compile pyproject.toml --extra demo --group dev --python-version 3.11 --universal --generate-hashes \
+	  --no-emit-index-url --no-header --output-file requirements.lock
+
+clean: ## Remove everything that was made here
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,70 @@
+"""The values that a memory is made of, and what they say of themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from decisioning.decision import Candidate, Trigger
+from decisioning.state.model import Act, Deferred, Line, Order, Returned, State
+
+OFFER = Candidate(0, "offer", "marketing", ("email",), 100)
+
+
+@pytest.mark.parametrize(
+    ("arrived", "undone", "taken"),
+    [
+        (None, None, True),
+        (None, 5, False),
+        (5, None, True),
+        (5, 5, True),
+        (6, 5, True),
+        (5, 6, False),
+        (None, 0, False),
+    ],
+)
+def test_a_slot_is_taken_until_a_later_word_says_nothing_went_out(
+    arrived: int | None, undone: int | None, taken: bool
+) -> None:
+    """Silence counts as sent; of arrival and give-back the later holds, at a tie it is taken (reading 2)."""
+    assert Act("a", 0, 10, OFFER, "email", arrived_at=arrived, undone_at=undone).counts is taken
+
+
+def test_an_act_is_live_until_it_ends_or_runs_out() -> None:
+    """[made, valid_until), and not after a response or a recall."""
+    act = Act("a", 0, 10, OFFER, "email")
+    assert act.live(9)
+    assert not act.live(10)
+    assert not Act("a", 0, 10, OFFER, "email", ended=True).live(9)
+
+
+@pytest.mark.parametrize(
+    ("bought", "cancelled", "stands"),
+    [(None, None, False), (None, 5, False), (5, None, True), (5, 4, True), (5, 5, False)],
+)
+def test_an_order_stands_when_bought_and_not_cancelled_since(
+    bought: int | None, cancelled: int | None, stands: bool
+) -> None:
+    """A cancellation at the purchase's own time counts as after it (reading 6)."""
+    assert Order("o", bought_at=bought, cancelled_at=cancelled).stands is stands
+
+
+def test_an_order_knows_what_is_kept_of_it() -> None:
+    """Units over all lines of a sku, less what came back."""
+    order = Order(
+        "o", 1, "GBP", (Line("A", 2, "1.00"), Line("A", 1, "2.00"), Line("B", 1, "1.00")), (Returned("A", 1, 2),)
+    )
+    assert (order.kept("A"), order.kept("B"), order.kept("C")) == (2, 1, 0)
+
+
+def test_a_state_wants_to_be_woken_at_its_earliest_promise() -> None:
+    """None without any."""
+    waiting = [Deferred(Trigger("/s", "1", "t"), "r", None, (OFFER,), due) for due in (30, 20)]
+    assert State("c").wake_at is None
+    assert State("c", deferred=tuple(waiting)).wake_at == 20
+
+
+def test_memories_are_values() -> None:
+    """They compare by content and never change in place, so that a state can be shared and put back."""
+    assert State("c") == State("c")
+    with pytest.raises(AttributeError):
+        State("c").now = 1  # type: ignore[misc]

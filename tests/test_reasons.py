@@ -1,0 +1,49 @@
+"""The table of reasons: every reason once, in three voices, of the contract's families."""
+
+from __future__ import annotations
+
+import re
+
+from decisioning.judge import ALLOWED, OUTRANKED
+from decisioning.reasons import REASONS, describe
+from decisioning.suppress import ORDER
+
+FAMILIES = set(
+    """allowed consent dnc hold empathy recent_purchase campaign_exclusion repetition frequency_cap quiet_hours
+    contact_window timezone concurrent_channel expired duplicate withdrawn ineligible need_conflict sensitive_data
+    experience_debt survey question holdout outranked stopped degraded rule_error order promise make_good recovery
+    care""".split()
+)
+
+
+def test_every_reason_is_of_a_family_of_the_contract() -> None:
+    """`family.detail`, both in lower case."""
+    for code in REASONS:
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*", code)
+        assert code.partition(".")[0] in FAMILIES
+
+
+def test_every_reason_speaks_in_three_voices() -> None:
+    """A sentence for the author, one for an agent, one for the customer."""
+    for code, reason in REASONS.items():
+        assert reason.code == code
+        for sentence in reason[1:]:
+            assert re.fullmatch(r"[A-Z].*[.]", sentence), (code, sentence)
+
+
+def test_every_reason_that_the_engine_gives_is_in_the_table() -> None:
+    """Those of the suppressors in the order of the policy, and the engine's own."""
+    given = [reason for suppressor in ORDER for reason in suppressor.reasons]
+    assert {*given, ALLOWED, OUTRANKED, "duplicate.request"} <= set(REASONS)
+    assert [code for code in REASONS if code in given] == given
+
+
+def test_a_known_reason_is_told_as_it_stands() -> None:
+    """The same object that the tables are made of."""
+    assert describe("consent.missing") is REASONS["consent.missing"]
+
+
+def test_an_authors_own_reason_is_told_by_its_name() -> None:
+    """A cap that an author named has no sentence, and still says something."""
+    told = describe("frequency_cap.half_day")
+    assert (told.code, told.customer) == ("frequency_cap.half_day", "frequency cap: half day.")
