@@ -19,7 +19,7 @@ from decisioning.zones import Zone, zone, zones_of_country
 
 ALLOWED: Final = "allowed.clear"
 OUTRANKED: Final = "outranked.value"
-_HORIZON: Final = 200 * DAY  # plans repeat every week, offsets between zones within half a year
+_HORIZON: Final = 370 * DAY  # plans repeat every week, offsets between zones every year
 _MAX_STEPS: Final = 2000
 
 

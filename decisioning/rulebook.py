@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, create_model
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -40,7 +40,12 @@ class Rulebook(BaseModel):
     owner: str | None = Field(default=None, max_length=200, description="Who answers for it.")
     valid_for: Duration = Field(default=4 * HOUR, gt=0, le=30 * DAY, description="How long an act may wait to go out.")
     respect: Respect = Field(default_factory=Respect, description="How long, how often, when.")
-    digest: str = Field(default="", exclude=True, init=False)
+    _digest: str = PrivateAttr(default="")
+
+    @property
+    def digest(self) -> str:
+        """`sha256:` and the hexadecimal SHA-256 of the text it was read from; empty where it was not read."""
+        return self._digest
 
     def rule(self, section: str) -> Rule:
         """The numbers of the suppressor that owns this section."""
@@ -60,7 +65,8 @@ def parse(text: bytes, source: str) -> Rulebook:
         found = Rulebook.model_validate(_plain(tree))
     except ValidationError as error:
         raise RulebookError(source, [_problem(tree, dict(fault)) for fault in error.errors()]) from None
-    return found.model_copy(update={"digest": "sha256:" + sha256(text).hexdigest()})
+    found._digest = "sha256:" + sha256(text).hexdigest()
+    return found
 
 
 def _load(text: bytes, source: str) -> Any:
@@ -148,7 +154,7 @@ def _suggestion(loc: Sequence[str | int]) -> str:
     for part in loc[:-1]:
         field = getattr(model, "model_fields", {}).get(part)
         model = field.annotation if field is not None else None
-    names = [field.alias or name for name, field in getattr(model, "model_fields", {}).items() if name != "digest"]
+    names = [field.alias or name for name, field in getattr(model, "model_fields", {}).items()]
     close = difflib.get_close_matches(str(loc[-1]), names, n=1)
     if close:
         return f": did you mean `{close[0]}`?"

@@ -96,11 +96,9 @@ def zone_names() -> frozenset[str]:
 def zones_of_country(code: str) -> tuple[str, ...]:
     """Names of a country's zones in the order of tzdata's `zone.tab`; () for a code that it does not list (rule 19).
 
-    `code` is ISO 3166 alpha-2 in any case.
+    `code` is ISO 3166 alpha-2, in capitals as the standard writes it.
     """
-    if not code.isascii():  # upper() turns "ß" into the code of South Sudan
-        return ()
-    return _countries().get(code.upper(), ())
+    return _countries().get(code, ())
 
 
 @cache

@@ -8,12 +8,13 @@ from decisioning.judge import ALLOWED, OUTRANKED
 from decisioning.reasons import REASONS, describe
 from decisioning.suppress import ORDER
 
-FAMILIES = set(
-    """allowed consent dnc hold empathy recent_purchase campaign_exclusion repetition frequency_cap quiet_hours
-    contact_window timezone concurrent_channel expired duplicate withdrawn ineligible need_conflict sensitive_data
-    experience_debt survey question holdout outranked stopped degraded rule_error order promise make_good recovery
-    care""".split()
-)
+FAMILIES = {
+    "allowed", "consent", "dnc", "hold", "empathy", "recent_purchase", "campaign_exclusion", "repetition",
+    "frequency_cap", "quiet_hours", "contact_window", "timezone", "concurrent_channel", "expired", "duplicate",
+    "withdrawn", "ineligible", "need_conflict", "sensitive_data", "experience_debt", "survey", "question",
+    "holdout", "outranked", "stopped", "degraded", "rule_error", "order", "promise", "make_good", "recovery",
+    "care",
+}  # fmt: skip
 
 
 def test_every_reason_is_of_a_family_of_the_contract() -> None:

@@ -77,6 +77,13 @@ def test_an_authors_numbers_replace_the_defaults() -> None:
     assert night == Night.model_validate({"from": "21:00", "to": "07:30"})
 
 
+def test_a_time_of_day_needs_no_quotes() -> None:
+    """YAML 1.2 reads 21:30 as a text, where YAML 1.1 read minutes in base 60."""
+    assert respecting("quiet_hours", "{from: 21:30, to: 07:00}") == Night.model_validate(
+        {"from": "21:30", "to": "07:00"}
+    )
+
+
 def test_caps_are_an_authors_own_list() -> None:
     """Their names are their reasons."""
     rule = respecting("frequency_cap", "{caps: [{name: hour, limit: 2, per: 1h, channels: [push]}]}")
@@ -104,7 +111,7 @@ def test_a_fault_says_where_and_what(text: str, expected: str) -> None:
     [
         ("  quiet_hour: {}", "4:3: unknown field `respect.quiet_hour`: did you mean `quiet_hours`?"),
         ("  quiet_hours: {frm: '21:00'}", "4:17: unknown field `respect.quiet_hours.frm`: did you mean `from`?"),
-        ("  quiet_hours: {from: 21:00}", "a time of day is"),
+        ("  quiet_hours: {from: 21}", "a time of day is a text"),
         ("  quiet_hours: {from: '25:00'}", "not a time of day: write HH:MM"),
         (
             "  recent_purchase: {cooldown: 48}",

@@ -39,7 +39,9 @@ def returned(state: State, event: Event, back: PurchaseReturned) -> State:
             owners = [
                 known
                 for known in state.orders
-                if known.stands and known.kept(line.sku) > 0 and (known.bought_at or 0) <= event.time
+                if known.bought_at is not None
+                and known.bought_at <= event.time
+                and any(bought.sku == line.sku for bought in known.lines)
             ]
             if not owners:
                 continue

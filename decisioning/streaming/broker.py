@@ -107,7 +107,7 @@ class _MockCluster:
         self._cluster = lib.rd_kafka_mock_cluster_new(self._handle, 1)
         if not self._cluster:
             raise BrokerError("librdkafka could not open a listening socket on this machine")
-        # Its default is 3 s, which every first join of a worker would wait.
+        # Its default is 3 s, which every first join of a worker would wait. Without any it refuses a second worker.
         lib.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 300)
         for topic in topics:
             code = lib.rd_kafka_mock_topic_create(self._cluster, topic.encode(), partitions, 1)

@@ -27,8 +27,8 @@ TimeOfDay = Annotated[
 ]
 """A local time of day of a rulebook (`HH:MM`), in minutes once parsed."""
 
-LOOK_AHEAD = 200 * DAY
-"""How far ahead an end of silence is sought: plans repeat every week, and offsets between zones within half a year."""
+LOOK_AHEAD = 370 * DAY
+"""How far ahead an end of silence is sought: plans repeat every week, and offsets between zones every year."""
 
 
 class Night(Rule):

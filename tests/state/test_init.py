@@ -45,7 +45,7 @@ def test_a_full_life_survives_its_bytes(story: Story) -> None:
         story.at("2026-03-05 10:03", asked(offer(value="1.5", sku="Z", expires="2026-03-07"), campaign="spring"))
     )
     story.at("2026-03-05 10:04", response("opened", act), withdrawn("survey", on=["sms"]))
-    story.at("2026-03-05 23:00", asked(offer(on=["sms"], needs_ok=["n"]), request="r-1"))
+    story.at("2026-03-05 23:00", asked(offer(kind="survey", needs_ok=["n"]), request="r-1"))
     state = story.state
     assert state.deferred
     assert state.acts

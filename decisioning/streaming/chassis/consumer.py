@@ -97,8 +97,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
 
     async def _drain_messages(self, fetcher: Any) -> None:
         while not (self.should_stop or fetcher.should_stop):
+            # Where the group is lost for good, aiokafka only says so when asked (T28).
+            self._thread._ensure_consumer()._coordinator.check_errors()
             if not self.flow_active:
-                await self.wait(self.can_resume_flow)
+                await self.wait(self.can_resume_flow, timeout=_FETCH_SECONDS)
                 continue
             wanted = self._wanted()
             if not wanted:

@@ -116,7 +116,7 @@ class Cluster:
 
     def __init__(self, folder: Path, partitions: int = 2) -> None:
         self.partitions = partitions
-        self._folder = folder
+        self.folder = folder
         self._broker = start_broker(TOPICS, partitions)
         self.fail = self._broker.fail
         self.address = self._broker.address
@@ -138,7 +138,7 @@ class Cluster:
     def worker(self, name: str = "w", **settings: Any) -> Worker:
         """Start a toy worker with a data directory of its own by `name`."""
         given = {
-            "bootstrap": self.address, "data": str(self._folder / name), "partitions": self.partitions,
+            "bootstrap": self.address, "data": str(self.folder / name), "partitions": self.partitions,
             "session_ms": 1500, "send_ms": 1200, "heartbeat_ms": 200, **settings,
         }  # fmt: skip
         self._workers.append(Worker(given))
@@ -146,7 +146,7 @@ class Cluster:
 
     def wipe(self, name: str = "w") -> None:
         """Remove a worker's data directory."""
-        shutil.rmtree(self._folder / name, ignore_errors=True)
+        shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def send(self, topic: str, key: str | None, message: Any, *, at: int | None = None, partition: int | None = None) -> None:
         """Produce one message (JSON unless bytes) without waiting."""
@@ -218,7 +218,7 @@ class Cluster:
     def states(self, name: str = "w") -> dict[bytes, tuple[Header, State | None]]:
         """What the local stores of a stopped worker hold."""
         toy, found = Toy(), {}
-        for path in sorted((self._folder / name).glob(f"{CHANGELOG}-*")):
+        for path in sorted((self.folder / name).glob(f"{CHANGELOG}-*")):
             store = Store(path, cache=Cache(1 << 20), memtable_bytes=1 << 20)
             for key, raw in store.states():
                 header, body = unpack(raw)

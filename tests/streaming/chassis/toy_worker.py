@@ -68,6 +68,8 @@ class Toy:
             return None
         if message.get("explode"):
             raise RuntimeError("the toy was told to")
+        while message.get("hang"):
+            time.sleep(0)
         if message.get("forget"):
             said = orjson.dumps({"id": message["id"], "origin": message["origin"], "forgot": state is not None})
             return Applied(None, None, [Output(OUT, key, said)])

@@ -1,0 +1,258 @@
+"""What the tests end to end share: a broker with every topic, worker processes, and all that was ever published.
+
+Everything here waits on a condition with an end; everything that is started is ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+from rocksdict import Cache
+
+from decisioning.streaming.broker import start_broker
+from decisioning.streaming.chassis.store import Store
+from decisioning.streaming.settings import PREFIX, Settings
+from decisioning.streaming.topics import plan
+from tests.builders import RETAIL
+from tests.streaming.records import Rec
+
+_DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback is never behind a proxy
+_ADDRESS: Final = re.compile(r"^http://127\.0\.0\.1:(\d+)/metrics$", re.M)
+
+
+def until(condition: Callable[[], Any], seconds: float = 30.0, what: str = "it") -> Any:
+    """The first true answer of `condition`; AssertionError after so many seconds."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        assert time.monotonic() < end, f"{what} did not happen within {seconds:g} s"
+        threading.Event().wait(0.02)
+
+
+class WorkerProcess:
+    """`decisioning run` as a process of its own; what it prints is kept in a file."""
+
+    def __init__(self, environment: dict[str, str], log: Path) -> None:
+        self._log = log
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "decisioning", "run"],
+                env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        self._began = log.stat().st_size if log.exists() else 0
+
+    @property
+    def output(self) -> str:
+        """Everything that it and its predecessors of the same name printed."""
+        return self._log.read_text(errors="replace")
+
+    def ready(self, seconds: float = 40.0) -> WorkerProcess:
+        """Wait until it takes records."""
+
+        def said_so() -> bool:
+            assert self.process.poll() is None, f"ended with {self.process.returncode} before it was ready: {self.output}"
+            return "ready\n" in self.output[self._began :]
+
+        until(said_so, seconds, "ready")
+        return self
+
+    @property
+    def port(self) -> int:
+        """Where its pages are, once it listens."""
+        found: list[str] = until(lambda: _ADDRESS.findall(self.output), what="listening")
+        return int(found[-1])
+
+    def page(self, path: str) -> tuple[int, str]:
+        """Status and body of one of its pages; status 0 while it does not answer."""
+        try:
+            with _DIRECT.open(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum over all series of this metric that have these labels."""
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        lines = [line for line in self.page("/metrics")[1].splitlines() if re.match(rf"{name}[{{ ]", line)]
+        return sum(float(line.rpartition(" ")[2]) for line in lines if all(label in line for label in wanted))
+
+    def run_for(self, seconds: float) -> bool:
+        """Let it run so long; whether it still does."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+        return self.process.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL: no goodbye."""
+        self.process.kill()
+        self.process.wait()
+
+    def term(self, seconds: float = 30.0) -> int:
+        """SIGTERM; its exit code."""
+        self.process.terminate()
+        return self.process.wait(seconds)
+
+
+class Live:
+    """A broker of its own with every topic of the table, and all that a test does with it."""
+
+    def __init__(self, folder: Path, partitions: int = 4, *, without: Sequence[str] = (), **settings: Any) -> None:
+        self.partitions = partitions
+        self._folder = folder
+        self._given = settings
+        names = [row.name for row in plan(Settings()) if row.name not in without]
+        self._broker = start_broker(names, partitions)
+        self.address = self._broker.address
+        self.settings = Settings(kafka=self.address, partitions=partitions, rulebook=RETAIL, **settings)
+        # The broker answers a fetch with one batch a partition: without a linger every record is one.
+        self._producer = Producer(
+            {"bootstrap.servers": self.address, "partitioner": "murmur2_random", "linger.ms": 25, "log_level": 2,
+             "message.max.bytes": 4_000_000, "queue.buffering.max.messages": 1_000_000, "enable.idempotence": True}
+        )  # fmt: skip
+        self._workers: list[WorkerProcess] = []
+        self._readers: dict[str, _Reader] = {}
+
+    def __enter__(self) -> Live:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for worker in self._workers:
+            if worker.process.poll() is None:
+                worker.kill()
+        for reader in self._readers.values():
+            reader.close()
+        self._broker.stop()
+
+    # -- workers ------------------------------------------------------------------------------------------------------
+
+    def environment(self, name: str = "w", **more: object) -> dict[str, str]:
+        """The environment of a worker of this name: event clock, its own data directory, any free port."""
+        chosen: dict[str, object] = {
+            "kafka": self.address, "partitions": self.partitions, "clock": "event", "rulebook": RETAIL,
+            "data_dir": self.data(name), "http_port": 0, "fetch_wait_ms": 10, "session_timeout_ms": 1500,
+            "idle_wait_ms": 2000,
+        } | self._given | more  # fmt: skip
+        mine = {name: content for name, content in os.environ.items() if not name.startswith(PREFIX)}
+        return mine | {PREFIX + name.upper(): str(content) for name, content in chosen.items()}
+
+    def worker(self, name: str = "w", **more: object) -> WorkerProcess:
+        """Start a worker with a data directory of its own by `name`."""
+        self._workers.append(WorkerProcess(self.environment(name, **more), self._folder / f"{name}.log"))
+        return self._workers[-1]
+
+    def data(self, name: str = "w") -> Path:
+        """The data directory of a worker."""
+        return self._folder / f"{name}-data"
+
+    def wipe(self, name: str = "w") -> None:
+        """Remove a worker's local stores."""
+        shutil.rmtree(self.data(name), ignore_errors=True)
+
+    def stored(self, *names: str) -> dict[int, dict[bytes, bytes]]:
+        """What the local stores of stopped workers hold of each customer, by lane: key to record with its header."""
+        found: dict[int, dict[bytes, bytes]] = {}
+        for name in names or ("w",):
+            for path in sorted(self.data(name).glob("state-changelog-*")):
+                store = Store(path, cache=Cache(1 << 20), memtable_bytes=1 << 20)
+                found[int(path.name.rpartition("-")[2])] = dict(store.states())
+                store.close()
+        return found
+
+    # -- records ------------------------------------------------------------------------------------------------------
+
+    def publish(
+        self, topic: str, value: bytes | None, key: bytes | str | None, *, at: int | None = None,
+        partition: int | None = None, headers: Sequence[tuple[str, bytes | None]] = (),
+    ) -> None:  # fmt: skip
+        """Hand one record to the producer; `at` is its Kafka timestamp (ms)."""
+        options: dict[str, Any] = {} if at is None else {"timestamp": at}
+        if partition is not None:
+            options["partition"] = partition
+        self._producer.produce(topic, value, key, headers=list(headers) or None, **options)
+        self._producer.poll(0)
+
+    def flush(self) -> None:
+        """Wait until all that was published is in the log."""
+        assert self._producer.flush(30) == 0
+
+    def read(self, topic: str) -> list[Rec]:
+        """All records of a topic up to now, by partition and offset; AssertionError if the broker has dropped any."""
+        reader = self._readers.get(topic)
+        if reader is None:
+            reader = self._readers[topic] = _Reader(self.address, topic, self.partitions)
+        return reader.all()
+
+    def said(self, topic: str = "decisions") -> list[dict[str, Any]]:
+        """All records of a topic as JSON."""
+        return [json.loads(record.value or b"null") for record in self.read(topic)]
+
+    def committed(self, topic: str) -> int:
+        """How many records of a topic the workers' group has committed."""
+        asking = Consumer({"bootstrap.servers": self.address, "group.id": self.settings.group_id, "log_level": 2})
+        try:
+            found = asking.committed([TopicPartition(topic, n) for n in range(self.partitions)], timeout=10)
+            return sum(max(0, tp.offset) for tp in found)
+        finally:
+            asking.close()
+
+
+class _Reader:
+    """Reads one topic whole, and goes on from there at the next call."""
+
+    def __init__(self, address: str, topic: str, partitions: int) -> None:
+        self._consumer = Consumer(
+            {"bootstrap.servers": address, "group.id": "reader", "enable.auto.commit": False, "log_level": 2,
+             "fetch.wait.max.ms": 10, "auto.offset.reset": "error", "fetch.message.max.bytes": 8_000_000}
+        )  # fmt: skip
+        self._topic = topic
+        self._next = dict.fromkeys(range(partitions), 0)
+        self._found: list[Rec] = []
+        self._consumer.assign([TopicPartition(topic, n, 0) for n in self._next])
+
+    def all(self) -> list[Rec]:
+        """Everything up to the ends that the log has now."""
+        ends = {}
+        for n in self._next:
+            first, ends[n] = self._consumer.get_watermark_offsets(TopicPartition(self._topic, n), timeout=10)
+            assert first == 0, f"the embedded broker dropped {first} records of {self._topic}[{n}]: use more partitions"
+        deadline = time.monotonic() + 30
+        while any(self._next[n] < end for n, end in ends.items()):
+            assert time.monotonic() < deadline, f"{self._topic} could not be read to its end within 30 s"
+            for m in self._consumer.consume(2000, 0.1):
+                assert m.error() is None, m.error()
+                headers = tuple(m.headers() or ())
+                self._found.append(
+                    Rec(self._topic, m.partition(), m.offset(), m.timestamp()[1], m.key(), m.value(), headers)
+                )
+                self._next[m.partition()] = m.offset() + 1
+        self._found.sort(key=lambda record: (record.partition, record.offset))
+        return list(self._found)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._consumer.close()
+
+
+def live(folder: Path, partitions: int = 4, **settings: Any) -> Iterator[Live]:
+    """For fixtures: a broker that is ended afterwards."""
+    with Live(folder, partitions, **settings) as running:
+        yield running
