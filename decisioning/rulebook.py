@@ -7,21 +7,19 @@ suppressors: each owns its section, and a section that is left out keeps the con
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, create_model
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from decisioning import document
 from decisioning.errors import Problem, RulebookError
 from decisioning.instant import DAY, HOUR
 from decisioning.suppress import ORDER
 from decisioning.suppress.base import Duration, Rule
 
-MAX_BYTES: Final = 1_000_000
-MAX_DEPTH: Final = 40
+MAX_PROBLEMS: Final = 50
 
 _FIELDS: dict[str, Any] = {suppressor.section: (suppressor.shape, suppressor.shape()) for suppressor in ORDER}
 if TYPE_CHECKING:
@@ -56,67 +54,23 @@ class Rulebook(BaseModel):
 
 def parse(text: bytes, source: str) -> Rulebook:
     """The rulebook in the bytes of a file; RulebookError with `source:line:column` for each fault."""
-    if len(text) > MAX_BYTES:
-        raise RulebookError(source, [Problem(1, 1, f"larger than {MAX_BYTES} bytes: a rulebook is a page, not a dump")])
-    tree = _load(text, source)
+    tree = document.read(text, source)
     if not isinstance(tree, Mapping):
         raise RulebookError(source, [Problem(1, 1, "a rulebook is a mapping: start with `rulebook: name`")])
     try:
-        found = Rulebook.model_validate(_plain(tree))
+        found = Rulebook.model_validate(document.plain(tree))
     except ValidationError as error:
-        raise RulebookError(source, [_problem(tree, dict(fault)) for fault in error.errors()]) from None
+        faults = error.errors()
+        problems = [_problem(tree, dict(fault)) for fault in faults[:MAX_PROBLEMS]]
+        if len(faults) > MAX_PROBLEMS:
+            problems.append(Problem(problems[-1].line, 1, f"and {len(faults) - MAX_PROBLEMS} more"))
+        raise RulebookError(source, problems) from None
     found._digest = "sha256:" + sha256(text).hexdigest()
     return found
 
 
-def _load(text: bytes, source: str) -> Any:
-    yaml = YAML(typ="rt", pure=True)
-    yaml.allow_duplicate_keys = False
-    try:
-        content = text.decode()
-        for token_depth in _depths(content):
-            if token_depth > MAX_DEPTH:
-                raise RulebookError(source, [Problem(1, 1, f"nested deeper than {MAX_DEPTH} levels")])
-        return yaml.load(content)
-    except UnicodeDecodeError:
-        raise RulebookError(source, [Problem(1, 1, "not UTF-8")]) from None
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-        message = (error.problem or "not YAML").strip().splitlines()[0]
-        raise RulebookError(source, [Problem(line, column, f"not YAML: {message}")]) from None
-    except (YAMLError, RecursionError, ValueError) as error:
-        message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise RulebookError(source, [Problem(1, 1, f"not YAML: {message}")]) from None
-
-
-def _depths(content: str) -> Iterator[int]:
-    """How deep flow collections nest; the cheap guard before the parser recurses."""
-    depth = 0
-    for letter in content:
-        if letter in "[{":
-            depth += 1
-            yield depth
-        elif letter in "]}":
-            depth -= 1
-
-
-def _plain(node: Any) -> Any:
-    """Round-trip nodes as plain Python, so that the models see what the author wrote and nothing of the reader."""
-    if isinstance(node, Mapping):
-        return {str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, Sequence) and not isinstance(node, str | bytes):
-        return [_plain(value) for value in node]
-    if isinstance(node, bool) or node is None:
-        return node
-    for kind in (int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return str(node)
-
-
 def _problem(tree: Any, fault: dict[str, Any]) -> Problem:
-    line, column = _place(tree, fault["loc"])
+    line, column = document.place(tree, fault["loc"])
     path = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         return Problem(line, column, f"unknown field `{path}`{_suggestion(fault['loc'])}")
@@ -126,27 +80,6 @@ def _problem(tree: Any, fault: dict[str, Any]) -> Problem:
     text = fault.get("input")
     shown = f" (`{text}`)" if isinstance(text, str | int | float) else ""
     return Problem(line, column, f"`{path}`{shown}: {message[:1].lower()}{message[1:]}")
-
-
-def _place(tree: Any, loc: Sequence[str | int]) -> tuple[int, int]:
-    """Line and column (1-based) of the nearest node of a path that stands in the file."""
-    place, node = (1, 1), tree
-    for part in loc:
-        marks = getattr(node, "lc", None)
-        try:
-            if isinstance(node, Mapping) and part in node and marks is not None:
-                line, column = marks.key(part)
-            elif (
-                isinstance(node, Sequence) and not isinstance(node, str) and isinstance(part, int) and marks is not None
-            ):
-                line, column = marks.item(part)
-            else:
-                break
-            node = node[part]
-        except (KeyError, IndexError, AttributeError, TypeError):
-            break
-        place = (line + 1, column + 1)
-    return place
 
 
 def _suggestion(loc: Sequence[str | int]) -> str:

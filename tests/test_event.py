@@ -209,20 +209,17 @@ def test_rubbish_in_binary_mode_has_one_too(
     value: bytes, changed: tuple[str, bytes | None] | None, expected: Fault
 ) -> None:
     """A header may even have no value at all."""
-    assert (
-        fault(value, [*HEADERS, changed] if changed is not None and changed[1] is not None else _without(changed))
-        is expected
-    )
+    assert fault(value, with_header(changed)) is expected
 
 
-def _without(changed: tuple[str, bytes | None] | None) -> list[tuple[str, bytes | None]]:
-    """The headers, one of them replaced by one without a value."""
+def with_header(changed: tuple[str, bytes | None] | None) -> list[tuple[str, bytes | None]]:
+    """The headers of the binary event, one of them changed."""
     return [changed if changed is not None and name == changed[0] else (name, content) for name, content in HEADERS]
 
 
 def test_a_header_without_a_value_is_absent() -> None:
     """Kafka allows it, so it must not end the process."""
-    assert parse(b'{"name":"Ada"}', [*_without(("content-type", None)), ("traceparent", None)]) == READ
+    assert parse(b'{"name":"Ada"}', [*with_header(("content-type", None)), ("traceparent", None)]) == READ
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,11 @@ LINE = {"sku": "A", "quantity": 1, "unit_price": "1.00"}
 BACK = {"sku": "A", "quantity": 1}
 CANDIDATE = {"action": "a", "class": "marketing", "channels": ["sms"]}
 
+RESPONSES = [
+    *["delivered", "failed", "expired", "opened", "clicked", "accepted", "declined", "ignored"],
+    *["complained", "unsubscribed"],
+]
+
 # type: (topic, required fields, optional fields), the contract's table with an example of each field
 TABLE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "purchase.completed": (
@@ -73,10 +78,7 @@ TABLE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "identity.linked": ("customers", {"identity": "tel:+441"}, {}),
     "customer.merged": ("customers", {"into": "c-2"}, {}),
     "customer.erased": ("customers", {}, {"reason": "r"}),
-    **{
-        f"response.{kind}": ("responses", {"decision_id": "d", "channel": "sms"}, {})
-        for kind in "delivered failed expired opened clicked accepted declined ignored complained unsubscribed".split()
-    },
+    **{f"response.{kind}": ("responses", {"decision_id": "d", "channel": "sms"}, {}) for kind in RESPONSES},
     "response.recalled": ("responses", {"decision_id": "d", "in_time": True}, {}),
     "survey.answered": (
         "responses",

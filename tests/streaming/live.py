@@ -15,7 +15,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -24,12 +24,17 @@ from typing import Any, Final
 from confluent_kafka import Consumer, Producer, TopicPartition
 from rocksdict import Cache
 
+from decisioning.catalogue import Catalogue
+from decisioning.policy import Policy
+from decisioning.rulebook import parse as parse_rulebook
 from decisioning.streaming.broker import start_broker
 from decisioning.streaming.chassis.store import Store
 from decisioning.streaming.settings import PREFIX, Settings
-from decisioning.streaming.topics import plan
+from decisioning.streaming.topics import lane_topics, plan
 from tests.builders import RETAIL
+from tests.streaming.history import Fact
 from tests.streaming.records import Rec
+from tests.streaming.verifier import Evidence, Report, verify
 
 _DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback is never behind a proxy
 _ADDRESS: Final = re.compile(r"^http://127\.0\.0\.1:(\d+)/metrics$", re.M)
@@ -67,7 +72,9 @@ class WorkerProcess:
         """Wait until it takes records."""
 
         def said_so() -> bool:
-            assert self.process.poll() is None, f"ended with {self.process.returncode} before it was ready: {self.output}"
+            assert self.process.poll() is None, (
+                f"ended with {self.process.returncode} before it was ready: {self.output}"
+            )
             return "ready\n" in self.output[self._began :]
 
         until(said_so, seconds, "ready")
@@ -134,7 +141,9 @@ class Live:
     def __enter__(self) -> Live:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for worker in self._workers:
             if worker.process.poll() is None:
                 worker.kill()
@@ -190,20 +199,70 @@ class Live:
         self._producer.produce(topic, value, key, headers=list(headers) or None, **options)
         self._producer.poll(0)
 
+    def tell(self, facts: Iterable[Fact], *, stamped: bool = False) -> None:
+        """Publish a history to its end; `stamped`: the records bear the instants of their events."""
+        for fact in facts:
+            at = fact.at // 1000 if stamped else None
+            self.publish(fact.topic, fact.value, fact.key, at=at, partition=fact.partition)
+        self.flush()
+
     def flush(self) -> None:
         """Wait until all that was published is in the log."""
         assert self._producer.flush(30) == 0
 
     def read(self, topic: str) -> list[Rec]:
         """All records of a topic up to now, by partition and offset; AssertionError if the broker has dropped any."""
+        return sorted(self._read(topic).found, key=lambda record: (record.partition, record.offset))
+
+    def distinct(self, topic: str = "decisions") -> int:
+        """How many different values a topic has up to now: a repeat has the same bytes."""
+        return len(self._read(topic).values)
+
+    def _read(self, topic: str) -> _Reader:
         reader = self._readers.get(topic)
         if reader is None:
             reader = self._readers[topic] = _Reader(self.address, topic, self.partitions)
-        return reader.all()
+        reader.go_on()
+        return reader
 
     def said(self, topic: str = "decisions") -> list[dict[str, Any]]:
         """All records of a topic as JSON."""
         return [json.loads(record.value or b"null") for record in self.read(topic)]
+
+    # -- what became of it --------------------------------------------------------------------------------------------
+
+    def settle(self, seconds: float = 60.0) -> None:
+        """Wait until all of every lane topic is committed, wakes in the relay included, and nothing new comes."""
+
+        def ends() -> dict[str, int]:
+            return {topic: len(self._read(topic).found) for topic in lane_topics(self.settings)}
+
+        def quiet() -> bool:
+            before = ends()
+            if any(self.committed(topic) < end for topic, end in before.items()):
+                return False
+            threading.Event().wait(0.5)  # longer than the event clock waits for an instant to be over
+            return ends() == before
+
+        until(quiet, seconds, "the end of all work")
+
+    def verified(self, *workers: str) -> Report:
+        """What the verifier finds once the workers have stopped; the stores are those of the named ones."""
+        return verify(self.evidence(*workers), policy())
+
+    def evidence(self, *workers: str) -> Evidence:
+        """All that was left behind."""
+        names = lane_topics(self.settings)
+        return Evidence(
+            relay=names[-1],
+            partitions=self.partitions,
+            sources={topic: self.read(topic) for topic in names},
+            products=self.read("products"),
+            changelog=self.read("state-changelog"),
+            decisions=self.read("decisions"),
+            dead_letters=self.read("dead-letters"),
+            stores=self.stored(*workers),
+        )
 
     def committed(self, topic: str) -> int:
         """How many records of a topic the workers' group has committed."""
@@ -225,11 +284,12 @@ class _Reader:
         )  # fmt: skip
         self._topic = topic
         self._next = dict.fromkeys(range(partitions), 0)
-        self._found: list[Rec] = []
+        self.found: list[Rec] = []
+        self.values: set[bytes | None] = set()
         self._consumer.assign([TopicPartition(topic, n, 0) for n in self._next])
 
-    def all(self) -> list[Rec]:
-        """Everything up to the ends that the log has now."""
+    def go_on(self) -> None:
+        """Read up to the ends that the log has now."""
         ends = {}
         for n in self._next:
             first, ends[n] = self._consumer.get_watermark_offsets(TopicPartition(self._topic, n), timeout=10)
@@ -240,19 +300,17 @@ class _Reader:
             for m in self._consumer.consume(2000, 0.1):
                 assert m.error() is None, m.error()
                 headers = tuple(m.headers() or ())
-                self._found.append(
+                self.found.append(
                     Rec(self._topic, m.partition(), m.offset(), m.timestamp()[1], m.key(), m.value(), headers)
                 )
+                self.values.add(m.value())
                 self._next[m.partition()] = m.offset() + 1
-        self._found.sort(key=lambda record: (record.partition, record.offset))
-        return list(self._found)
 
     def close(self) -> None:
         """Let go of the connection."""
         self._consumer.close()
 
 
-def live(folder: Path, partitions: int = 4, **settings: Any) -> Iterator[Live]:
-    """For fixtures: a broker that is ended afterwards."""
-    with Live(folder, partitions, **settings) as running:
-        yield running
+def policy() -> Policy:
+    """The rules of the workers, with nothing in the catalogue yet."""
+    return Policy(parse_rulebook(RETAIL.read_bytes(), str(RETAIL)), Catalogue())

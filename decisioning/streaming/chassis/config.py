@@ -73,6 +73,8 @@ class ChassisConfig:
     """Wakes of one lane that are published and not yet handled."""
     stall_seconds: float = 30.0
     """After so long with work and no finished slice the process ends."""
+    cached_states: int = 2048
+    """Decoded states that a lane keeps at hand after they are written."""
     cache_bytes: int = 64 * 1_048_576
     """Block cache, shared by all local stores."""
     memtable_bytes: int = 4 * 1_048_576

@@ -23,14 +23,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import aiokafka
-from aiokafka.errors import CommitFailedError
+from aiokafka.errors import CommitFailedError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from decisioning.streaming.chassis.config import ChassisConfig
-from decisioning.streaming.chassis.watchdog import TOPICS, crash
+from decisioning.streaming.chassis.watchdog import GROUP, TOPICS, crash
 
 __all__ = ["Consumer", "ConsumerThread"]
 
@@ -75,6 +75,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
             return False
         return True
 
+    async def check_group(self) -> None:
+        """Raises aiokafka's error where it has given up the consumer group: it only says so when asked (T28)."""
+
+        async def check() -> None:
+            self._ensure_consumer()._coordinator.check_errors()
+
+        if self._consumer is not None and self._consumer._coordinator is not None:
+            await self.call_thread(check)
+
 
 class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
     """Faust's consumer, with batches for messages and its own account of what is finished."""
@@ -97,8 +106,6 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
 
     async def _drain_messages(self, fetcher: Any) -> None:
         while not (self.should_stop or fetcher.should_stop):
-            # Where the group is lost for good, aiokafka only says so when asked (T28).
-            self._thread._ensure_consumer()._coordinator.check_errors()
             if not self.flow_active:
                 await self.wait(self.can_resume_flow, timeout=_FETCH_SECONDS)
                 continue
@@ -179,10 +186,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
         consumer = self._thread._ensure_consumer()
 
         async def committed() -> list[int | None]:
-            return await asyncio.gather(*(consumer.committed(TopicPartition(*tp)) for tp in ordered))
+            return list(await asyncio.gather(*(consumer.committed(TopicPartition(*tp)) for tp in ordered)))
 
         ordered = sorted(tps)
-        known = await self._thread.call_thread(committed)
+        known: list[int | None] = await self._thread.call_thread(committed)
         first = await self.earliest_offsets(*ordered)
         starts = {}
         for tp, offset in zip(ordered, known, strict=True):
@@ -210,7 +217,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
         async with self._commit_lock:
             offsets = {tp: offset for tp, offset in self._finished.items() if offset > self._committed.get(tp, 0)}
             if offsets:
-                if not await self._commit(offsets):
+                try:
+                    done = await self._commit(offsets)
+                except KafkaError as error:
+                    crash(GROUP, f"Kafka refused a commit ({type(error).__name__}: {error}); a restart goes on from the last")
+                if not done:
                     return False
                 self._committed.update(offsets)
                 self.app.slicer.committed(offsets)

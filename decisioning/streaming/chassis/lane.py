@@ -96,10 +96,13 @@ class Lane(Generic[M, S]):
         self.unfinished = [0 for _ in config.topics]
         """Records of each topic that are taken in and not finished."""
         self._overlay: dict[bytes, Held[S]] = {}
+        self._cache: dict[bytes, Held[S]] = {}
+        """What the overlay let go of, the newest last: the same as the store has, already decoded."""
         self._woken: dict[bytes, int] = {}
         self._cursor: bytes | None = None
         self._expired: list[tuple[bytes, Sequence[bytes]]] = []
         self._index, self._announce = self._read_names()
+        self._relay = self._index[-1]
         self.outbox = Outbox(epoch=0, limit=config.outbox_bytes, chunk=config.outbox_record_bytes)
         self.outbox.load(store.scan(OUTBOX))
         self.committed({i: start for i, (start, _) in enumerate(starts)})
@@ -212,8 +215,10 @@ class Lane(Generic[M, S]):
         if not (type(said) is tuple and len(said) == 2 and type(said[0]) is bytes):
             self._part.outputs.extend(cast(Sequence[Output], said))
             return
-        key, message = cast("tuple[bytes, M]", said)
-        held = self._dirty.get(key) or self._overlay.get(key) or self._fetch(key)
+        key, message = said
+        if index == self._relay and key in self._woken:
+            del self._woken[key]  # its wake has arrived, whatever the job makes of it
+        held = self._dirty.get(key) or self._overlay.get(key) or self._cache.get(key) or self._fetch(key)
         header = held.header
         if record.offset <= header.marks.get(index, -1):
             self._part.replayed += 1
@@ -244,7 +249,7 @@ class Lane(Generic[M, S]):
         return Held(key, header, None if header.forgotten else self._job.load(key, body), body)
 
     def _header(self, key: bytes) -> Header:
-        held = self._dirty.get(key) or self._overlay.get(key)
+        held = self._dirty.get(key) or self._overlay.get(key) or self._cache.get(key)
         if held is not None:
             return held.header
         raw = self.store.get(raw_key(key))
@@ -318,10 +323,20 @@ class Lane(Generic[M, S]):
             held.pending -= 1
             if not held.pending and held.key not in self._dirty:
                 self._overlay.pop(held.key, None)
+                self._keep(held)
         if part.wakes and self._cursor is not None:
             earliest = min(part.wakes)
             if earliest < self._cursor:
                 self._cursor = earliest
+
+    def _keep(self, held: Held[S]) -> None:
+        cache, key = self._cache, held.key
+        cache.pop(key, None)
+        if held.state is None:
+            return  # its marks may be removed from the store any time
+        cache[key] = held
+        if len(cache) > self._config.cached_states:
+            del cache[next(iter(cache))]
 
     def finished(self, part: Part[S]) -> None:
         """All that `part` said is acknowledged."""

@@ -152,7 +152,7 @@ class Outbox:
         if self._restored:
             past = [live for live in self._restored if self._is_past(live)]
             if past:
-                self._restored = [live for live in self._restored if live not in past]
+                self._restored = [live for live in self._restored if not self._is_past(live)]
                 self._restored_bytes -= sum(live.size for live in past)
                 self._said = {at: said for at, said in self._said.items() if not self.past(*at)}
                 gone += past

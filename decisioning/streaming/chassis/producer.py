@@ -9,27 +9,40 @@ Replaced in Faust 0.15.3, `faust.transport.drivers.aiokafka.Producer`:
 - `send` is not used. `post` hands records to aiokafka's accumulator and returns the acknowledgement, which the slices
   await (T6: Faust only logs a failed send, then commits; test_faults.py::test_a_refused_record_ends_the_worker).
 
-Used in aiokafka 0.14.0 below its public `send`: the partitioner and the accumulator, for records of neither key nor value
-(a dead letter of such a record), and because a slice sends hundreds of records in a row.
+Used in aiokafka 0.14.0 below its public `send`: the accumulator, for records of neither key nor value (a dead letter of such
+a record), and because a slice sends hundreds of records in a row.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from random import randrange
 from typing import Any
 
+from aiokafka.partitioner import murmur2
 from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.job import Output
 
-__all__ = ["Producer"]
+__all__ = ["Producer", "hashed"]
+
+
+@lru_cache(maxsize=65_536)
+def hashed(key: bytes) -> int:
+    """Java's murmur2 of `key` without its sign; its remainder by the number of partitions is the key's partition."""
+    return int(murmur2(key)) & 0x7FFFFFFF
 
 
 class Producer(driver.Producer):  # type: ignore[misc]  # Faust is untyped here
     """Faust's producer with the settings and the flush that at-least-once needs, and a short way for outputs."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._targets: dict[str, list[TopicPartition]] = {}
 
     def _settings_default(self) -> Mapping[str, Any]:
         config: ChassisConfig = self.app.chassis
@@ -42,7 +55,6 @@ class Producer(driver.Producer):  # type: ignore[misc]  # Faust is untyped here
             "max_batch_size": config.send_batch_bytes,
             "max_request_size": config.max_record_bytes,
             "compression_type": config.compression,
-            "partitioner": self.partitioner,
             # Also how long a record may wait in the accumulator before it counts as failed.
             "request_timeout_ms": config.send_ms,
             "metadata_max_age_ms": 60_000,
@@ -55,26 +67,26 @@ class Producer(driver.Producer):  # type: ignore[misc]  # Faust is untyped here
     def _settings_extra(self) -> Mapping[str, Any]:
         return {}
 
-    async def post(self, output: Output) -> asyncio.Future[Any]:
-        """Hand `output` to aiokafka, in the order of the calls; the future is Kafka's acknowledgement.
+    async def post(self, outputs: Iterable[Output]) -> list[asyncio.Future[Any]]:
+        """Hand `outputs` to aiokafka, in their order and that of the calls; the futures are Kafka's acknowledgements.
 
-        Waits where that partition's batch is full. Raises what aiokafka raises; there is no way on but a restart.
+        Waits where a partition's batch is full. Raises what aiokafka raises; there is no way on but a restart.
         """
-        topic, key, value, headers, partition, timestamp = output
-        producer = self._producer
-        if producer._metadata.partitions_for_topic(topic) is None:
-            await producer.client._wait_on_metadata(topic)
-        if partition is None:
-            partition = producer._partition(topic, None, key, value, key, value)
-        future: asyncio.Future[Any] = await producer._message_accumulator.add_message(
-            TopicPartition(topic, partition),
-            key,
-            value,
-            producer._request_timeout_ms / 1000,
-            timestamp_ms=timestamp,
-            headers=list(headers),
-        )
-        return future
+        producer, targets = self._producer, self._targets
+        add, seconds = producer._message_accumulator.add_message, producer._request_timeout_ms / 1000
+        acks = []
+        for topic, key, value, headers, partition, timestamp in outputs:
+            places = targets.get(topic)
+            if places is None:
+                places = targets[topic] = await self._partitions(topic)
+            if partition is None:
+                partition = randrange(len(places)) if key is None else hashed(key) % len(places)  # noqa: S311
+            acks.append(await add(places[partition], key, value, seconds, timestamp, list(headers)))
+        return acks
+
+    async def _partitions(self, topic: str) -> list[TopicPartition]:
+        """All partitions of `topic`, which do not change while we run: states could not follow their keys."""
+        return [TopicPartition(topic, number) for number in sorted(await self._producer.client._wait_on_metadata(topic))]
 
     async def flush(self) -> None:
         """Return once everything that was handed over is acknowledged or has failed; those who sent it await which."""

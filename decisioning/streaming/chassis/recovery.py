@@ -41,6 +41,7 @@ class Recovery(FaustRecovery):  # type: ignore[misc]  # Faust is untyped here
             await table.on_recovery_completed(self.actives_for_table[table], self.standbys_for_table[table])
         if app.consumer_generation_id != generation_id:
             return
+        self.flush_buffers()  # whatever of the changelog is still on its way would come after what the lanes write
         sources: set[TP] = consumer.sources()
         await self._wait(app.open_lanes(sources), timeout=app.conf.broker_request_timeout)
         self.completed.set()

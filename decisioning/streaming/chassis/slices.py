@@ -27,8 +27,8 @@ __all__ = ["Post", "Slicer"]
 M = TypeVar("M")
 S = TypeVar("S")
 
-Post = Callable[[Output], Awaitable["asyncio.Future[Any]"]]
-"""Hands a record to the producer, in order; the future is its acknowledgement."""
+Post = Callable[[Iterable[Output]], Awaitable["list[asyncio.Future[Any]]"]]
+"""Hands records to the producer, in order; the futures are their acknowledgements."""
 
 _TURN = 64  # records of one lane before the next one has its turn
 
@@ -154,28 +154,22 @@ class Slicer(Generic[M, S]):
 
     async def work(self) -> None:
         """First step: run the job over what waits, hand outbox and states to the changelog."""
+        changelog = self._config.changelog
         while True:
-            if not self._taking:
-                await self._pause(None)
-                continue
             await self._slots.acquire()
-            if not self._taking:
-                self._slots.release()
-                continue
             began = perf_counter()
-            parts = self._take(began)
+            parts = self._take(began) if self._taking else []
             if not parts:
                 self._slots.release()
-                await self._pause(self._patience(began))
+                await self._pause(self._patience(began) if self._taking else None)
                 continue
             self._in_flight += 1
             self._idle.clear()
             worked = perf_counter()
             for lane, part in parts:
-                for key, value in part.changelog:
-                    part.acks.append(
-                        await self._post(Output(self._config.changelog, key, value, partition=lane.number))
-                    )
+                part.acks = await self._post(
+                    [Output(changelog, key, value, (), lane.number) for key, value in part.changelog]
+                )
             self._to_remember.put(_Slice(parts, began, worked))
             await asyncio.sleep(0)
 
@@ -227,11 +221,8 @@ class Slicer(Generic[M, S]):
                     offset = (ack.result() if ack.done() else await ack).offset
                 lane.written(part, offset)
             self._slots.release()
-            said = []
-            for _, part in piece.parts:
-                for output in part.outputs:
-                    said.append(await self._post(output))
-            self._to_finish.put((piece, said))
+            outputs = [output for _, part in piece.parts for output in part.outputs]
+            self._to_finish.put((piece, await self._post(outputs)))
 
     async def finish(self) -> None:
         """Third step: once all outputs are acknowledged, the slice's records are finished."""
@@ -262,7 +253,8 @@ class Slicer(Generic[M, S]):
     @property
     def busy(self) -> bool:
         """Whether there is work that ought to be finished soon."""
-        return self._in_flight > 0 or (self._taking and any(lane.waiting for lane in list(self.lanes.values())))
+        lanes = list(self.lanes.values())
+        return self._in_flight > 0 or (self._taking and any(lane.waiting or lane.current for lane in lanes))
 
     def at_hand(self) -> str:
         """Where the job is: the record it has in hand, without key or content."""

@@ -111,9 +111,11 @@ class Store:
         self._db.write(batch)
 
     def restore(self, records: Iterable[Record]) -> int:
-        """Apply changelog `records` in one write; how many. Raises `header.FormatError`."""
-        batch, clock, count, last = self.batch(), 0, 0, None
+        """Apply changelog `records` that are newer than this store, in one write; how many. Raises `header.FormatError`."""
+        batch, clock, count, last = self.batch(), 0, 0, -1 if self.offset is None else self.offset
         for record in records:
+            if record.offset <= last:
+                continue
             key, value = record.key, record.value
             assert key is not None, f"changelog record {record.offset} has no key"
             last = record.offset
@@ -130,7 +132,7 @@ class Store:
                 if wake_at is not None:
                     # The entry of an older wake stays: a scan checks each against the header.
                     batch.put(wake_key(wake_at, owner), b"")
-        if last is not None:
+        if count:
             self.write(batch, last, clock)
         return count
 

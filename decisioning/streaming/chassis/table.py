@@ -49,6 +49,10 @@ class Partitions(FaustStore):  # type: ignore[misc]  # Faust is untyped here
         self._config: ChassisConfig = app.chassis
         self._cache = Cache(self._config.cache_bytes)
         self._open: dict[int, Store] = {}
+        self._written: set[int] = set()
+        """Partitions whose store a lane writes: the changelog has nothing to tell them."""
+        self.restored = 0
+        """Changelog records applied so far."""
 
     def store(self, partition: int) -> Store:
         """The local store of `partition`, opened if it is not yet; ends the process where it cannot be."""
@@ -66,6 +70,10 @@ class Partitions(FaustStore):  # type: ignore[misc]  # Faust is untyped here
         """Last changelog offset that the local store of `tp` holds."""
         return self.store(tp.partition).offset
 
+    def hand_over(self, partitions: Iterable[int]) -> None:
+        """From now on these stores are written by their lanes, all others (standbys) from the changelog."""
+        self._written = set(partitions)
+
     def set_persisted_offset(self, tp: TP, offset: int) -> None:
         """Nothing: a store's offset is written with its data or not at all."""
 
@@ -74,7 +82,10 @@ class Partitions(FaustStore):  # type: ignore[misc]  # Faust is untyped here
         try:
             for event in batch:
                 message = event.message
+                if message.partition in self._written:
+                    continue
                 count = self.store(message.partition).restore(message.value)
+                self.restored += count
                 self.app.observer.restored(message.partition, count)
         except Exception as error:
             crash(*explain(error, "restoring from the changelog"))
@@ -106,7 +117,7 @@ class Table(faust.Table):  # type: ignore[misc]  # Faust is untyped here
     """A table whose store is `Partitions` and whose changelog bears the name that it was given."""
 
     def _new_store(self) -> Partitions:
-        return Partitions("rocksdb://", self.app, self, table_name=self.name, loop=self.loop)
+        return Partitions("memory://", self.app, self, table_name=self.name, loop=self.loop)
 
     def _changelog_topic_name(self) -> str:
         name: str = self.app.chassis.changelog
@@ -120,6 +131,8 @@ class TableManager(FaustTableManager):  # type: ignore[misc]  # Faust is untyped
         """Register the changelog and begin to recover."""
         await self._update_channels()
         await self.recovery.start()
+
+    _recovery: Recovery | None = None
 
     @property
     def recovery(self) -> Recovery:

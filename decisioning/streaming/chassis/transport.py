@@ -36,12 +36,14 @@ from decisioning.streaming.chassis.producer import Producer
 from decisioning.streaming.chassis.recovery import Flow
 from decisioning.streaming.chassis.slices import Slicer
 from decisioning.streaming.chassis.table import BatchSchema, Partitions, Table, TableManager
-from decisioning.streaming.chassis.watchdog import TOPICS, Watchdog, crash, explain, supervise
+from decisioning.streaming.chassis.watchdog import CONSUMER_GROUP, FETCHING, TOPICS, Watchdog, crash, explain, supervise
 
 __all__ = ["App", "Progress", "build", "run", "serve"]
 
 M = TypeVar("M")
 S = TypeVar("S")
+
+_CHECK_SECONDS = 0.5
 
 
 class Progress(NamedTuple):
@@ -60,15 +62,15 @@ class Progress(NamedTuple):
 class Fetcher(FaustFetcher):  # type: ignore[misc]  # Faust is untyped here
     """Faust's fetch loop; an error in it ends the process."""
 
-    @Service.task
+    @Service.task  # type: ignore[untyped-decorator]
     async def _fetcher(self) -> None:
         try:
             await self.app.consumer._drain_messages(self)
         except ConsumerStoppedError:
             if not self.app.should_stop:
-                crash(*explain(ConsumerStoppedError("aiokafka stopped by itself"), "the fetch loop"))
+                crash(*explain(ConsumerStoppedError("aiokafka stopped by itself"), FETCHING))
         except Exception as error:
-            crash(*explain(error, "the fetch loop"))
+            crash(*explain(error, FETCHING))
         finally:
             self.set_shutdown()
 
@@ -99,15 +101,10 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
             job,
             config,
             observer,
-            post=lambda output: cast(Producer, self.producer).post(output),
+            post=lambda outputs: cast(Producer, self.producer).post(outputs),
             finished=lambda topic, partition, offset: self.consumer.finished(topic, partition, offset),
         )
-        self._watchdog = Watchdog(
-            config.stall_seconds,
-            busy=lambda: self.slicer.busy,
-            progress=lambda: self.slicer.last_finished,
-            where=self.slicer.at_hand,
-        )
+        self._watchdogs = self._new_watchdogs()
         self.states = Table(
             self, name="states", schema=BatchSchema(key_type=bytes, value_type=bytes), key_type=bytes, value_type=bytes,
             partitions=config.partitions,
@@ -118,6 +115,24 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
         source = self.topic(*config.topics, schema=BatchSchema(key_type=bytes, value_type=bytes), key_type=bytes,
                             value_type=bytes)  # fmt: skip
         self.agent(source, name="lanes")(self._take_in)
+
+    def _new_watchdogs(self) -> list[Watchdog]:
+        """One over the slices; one over joining and restoring, which may have to wait for other workers to let go."""
+        limit = self.chassis.stall_seconds
+        return [
+            Watchdog(
+                limit,
+                busy=lambda: self.slicer.busy,
+                progress=lambda: self.slicer.last_finished,
+                where=self.slicer.at_hand,
+            ),
+            Watchdog(
+                limit + self.chassis.rebalance_ms / 1000,
+                busy=lambda: not self._restored.is_set(),
+                progress=lambda: (self.rebalancing_count, self.states.data.restored),
+                where=lambda: "joining the group and restoring",
+            ),
+        ]
 
     async def _take_in(self, stream: Any) -> None:
         """The one agent: hands fetched batches to their lanes. Acks are the slices' business, so none are sent here."""
@@ -153,12 +168,15 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
         where = self.slicer.at_hand
         steps = (self.slicer.work(), self.slicer.remember(), self.slicer.finish(), self._commit_when_wanted())
         self._tasks_of_ours = [supervise(step, where) for step in steps]
-        self._watchdog.start()
+        self._tasks_of_ours.append(supervise(self._check_group(), lambda: CONSUMER_GROUP))
+        for watchdog in self._watchdogs:
+            watchdog.start()
 
     async def on_shutdown(self) -> None:
         """After everything of Faust has stopped: stop what is ours."""
         await super().on_shutdown()
-        self._watchdog.stop()
+        for watchdog in self._watchdogs:
+            watchdog.stop()
         for task in self._tasks_of_ours:
             task.cancel()
         await asyncio.gather(*self._tasks_of_ours, return_exceptions=True)
@@ -173,6 +191,12 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
             await self.slicer.commit_wanted.wait()
             self.slicer.commit_wanted.clear()
             await self.consumer.commit()
+
+    async def _check_group(self) -> None:
+        while True:
+            await asyncio.sleep(_CHECK_SECONDS)
+            if not self.should_stop:
+                await self.consumer._thread.check_group()
 
     # -- assignment ---------------------------------------------------------------------------------------------------
 
@@ -192,6 +216,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
             lanes.append(Lane(number, store, self._job, config, [(starts[tp], ends[tp] or 0) for tp in tps]))
             self._job.restored(store.clock)
         await consumer.seek_wait(starts)
+        stores.hand_over(numbers)
         self.slicer.open(lanes)
 
     def _check_assignment(self, sources: set[TP], numbers: list[int]) -> None:

@@ -5,6 +5,7 @@ A normal shutdown would commit, so it is not taken: `os._exit` is. Restart is th
     70  an exception that nobody expected        74  Kafka refused or lost a record that we sent (trap T6)
     72  offsets of a source topic are missing    75  work waits and nothing is finished any more (T28, T29)
     73  a local store or its format is wrong     76  the topics or the assignment are not what we need (T26, T27)
+     3  Kafka cannot be reached at the start     77  Kafka's consumer group is lost for this worker (T28)
 """
 
 from __future__ import annotations
@@ -17,13 +18,25 @@ from collections.abc import Callable, Coroutine
 from time import monotonic
 from typing import Any, NoReturn
 
+from aiokafka.errors import KafkaConnectionError
+from faust.exceptions import ConsistencyError
+
 from decisioning.streaming.chassis.header import FormatError
 from decisioning.streaming.chassis.lane import GapError
 from decisioning.streaming.chassis.store import StoreError
 
-__all__ = ["GAP", "SEND", "STALL", "STORE", "TOPICS", "UNKNOWN", "Watchdog", "crash", "explain", "supervise"]
+__all__ = [
+    "CONSUMER_GROUP", "FETCHING", "GAP", "GROUP", "SEND", "STALL", "STORE", "TOPICS", "UNKNOWN", "UNREACHABLE",
+    "Watchdog", "crash", "explain", "supervise",
+]  # fmt: skip
 
-UNKNOWN, GAP, STORE, SEND, STALL, TOPICS = 70, 72, 73, 74, 75, 76
+UNREACHABLE, UNKNOWN, GAP, STORE, SEND, STALL, TOPICS, GROUP = 3, 70, 72, 73, 74, 75, 76, 77
+
+CONSUMER_GROUP = "the consumer group"
+"""Where an error of Kafka's group coordination comes from, for `explain`."""
+
+FETCHING = "the fetch loop"
+"""Where an error of reading comes from, for `explain`."""
 
 
 def crash(code: int, line: str) -> NoReturn:
@@ -40,6 +53,17 @@ def explain(error: BaseException, where: str) -> tuple[int, str]:
     if isinstance(error, StoreError | FormatError):
         return STORE, text
     kind = type(error)
+    if isinstance(error, ConsistencyError):
+        return STORE, (
+            "a local store is ahead of the end of its changelog: the changelog was truncated or is another cluster's."
+            " Start on the right cluster; or remove the data directory, and states are what the changelog says"
+        )
+    if isinstance(error, KafkaConnectionError):
+        return UNREACHABLE, f"Kafka cannot be reached ({text}): check the address and that the broker runs"
+    if where == CONSUMER_GROUP:
+        return GROUP, f"Kafka's consumer group is lost ({kind.__name__}: {text}); a restart joins it again"
+    if kind.__module__.startswith("aiokafka") and where == FETCHING:
+        return GROUP, f"reading from Kafka failed ({kind.__name__}: {text}); a restart reads on from the last commit"
     if kind.__module__.startswith("aiokafka"):
         return SEND, f"Kafka did not take a record ({kind.__name__}: {text}); after a restart it is sent again"
     frame = error.__traceback__

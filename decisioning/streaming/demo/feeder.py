@@ -146,10 +146,22 @@ class Watcher:
         """The first of the topics that already holds records; None when all are empty."""
         for topic in topics:
             for number in self._partitions(topic):
-                low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_PATIENCE)
+                low, high = self._watermarks(TopicPartition(topic, number))
                 if high > low:
                     return topic
         return None
+
+    def _watermarks(self, partition: TopicPartition) -> tuple[int, int]:
+        """Where its log begins and ends; asked again while a topic just created has no leader yet."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                found: tuple[int, int] = self._consumer.get_watermark_offsets(partition, timeout=_PATIENCE)
+                return found
+            except KafkaException as error:
+                if time.monotonic() > deadline:
+                    raise BrokerLost(f"{partition.topic} cannot be read: {error.args[0].str()}") from None
+                time.sleep(0.1)
 
     def close(self) -> None:
         """Give the connections back."""

@@ -19,13 +19,13 @@ from typing import Final, NamedTuple
 
 from decisioning.errors import DecisioningError
 
-# Runs before the command proper, in its place: asks the kernel for SIGTERM when the parent dies, then becomes the
+# Runs before the command proper, in its place: asks the kernel for SIGKILL when the parent dies, then becomes the
 # command. A parent that died before that is noticed by the changed parent id. Without prctl, nothing is asked.
 _LEASH: Final = """
 import ctypes, os, signal, sys
 parent = int(sys.argv[1])
 try:
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 except AttributeError:
     pass
 if os.getppid() != parent:

@@ -105,34 +105,32 @@ def _prepared(options: Options, folder: Path, parts: ExitStack, screen: Screen) 
     """Settings for a broker that runs and has every topic."""
     broker = options.broker
     if broker is None:
-        topics = [row.name for row in plan(_settings("127.0.0.1:9", folder))]
-        embedded = parts.enter_context(start_broker(topics, partitions=_settings("127.0.0.1:9", folder).partitions))
-        broker = embedded.address
+        small = {"partitions": 4, "fetch_wait_ms": 20}  # its answers cost more the more partitions a fetch names
+        topics = [row.name for row in plan(_settings(folder, **small))]
+        broker = parts.enter_context(start_broker(topics, partitions=small["partitions"])).address
         screen.note(f"broker: embedded, {broker}")
-    settings = _settings(broker, folder)
-    if options.broker is not None:
-        run_once(["topics", "create"], _environment(settings))
-        screen.note(f"broker: {broker}, topics created")
+        return _settings(folder, kafka=broker, **small)
+    settings = _settings(folder, kafka=broker)
+    run_once(["topics", "create"], _environment(settings))
+    screen.note(f"broker: {broker}, topics created")
     return settings
 
 
-def _settings(broker: str, folder: Path) -> Settings:
+def _settings(folder: Path, **more: Any) -> Settings:
     """The demo's own settings over those of the environment (which may carry a broker's security settings)."""
     rulebook = Path(os.environ.get(f"{PREFIX}RULEBOOK") or "rules/retail.yaml")
     if not rulebook.exists():
         rulebook = _REPOSITORY / "rules" / "retail.yaml"
-    ours: dict[str, Any] = {
-        "kafka": broker,
-        "group_id": OUR_NAME,
-        "topic_prefix": "demo-",
-        "clock": "event",
-        "rulebook": rulebook,
-        "data_dir": folder / "data",
-        "http_host": "127.0.0.1",
-        "http_port": _free_port(),
-        "fetch_wait_ms": 10,
-    }
-    return Settings(**ours)
+    return Settings(
+        group_id=OUR_NAME,
+        topic_prefix="demo-",
+        clock="event",
+        rulebook=rulebook,
+        data_dir=folder / "data",
+        http_host="127.0.0.1",
+        http_port=_free_port(),
+        **more,
+    )
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import queue
 import shutil
 import signal
@@ -59,26 +58,44 @@ def until(condition: Callable[[], Any], seconds: float = 20.0, what: str = "it")
 
 
 class Worker:
-    """A toy worker as a process; what it prints on stderr is kept."""
+    """A toy worker as a process; what it prints on stderr is kept.
 
-    def __init__(self, settings: dict[str, Any], **environment: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, str(_WORKER), json.dumps(settings)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment},
-        )  # fmt: skip
+    With `restarts` it is started again that often when it ends with an error, as a supervisor in production does. Only
+    where the mock broker needs it: it answers a SyncGroup that comes after the leader's with an error that no real broker
+    sends, and loses the group for that worker.
+    """
+
+    def __init__(self, settings: dict[str, Any], restarts: int = 0) -> None:
+        self._settings = settings
         self._lines: queue.Queue[str] = queue.Queue()
         self.errors = ""
-        for read in (self._read_out, self._read_errors):
-            threading.Thread(target=read, daemon=True).start()
+        self.process = self._spawn()
+        if restarts:
+            threading.Thread(target=self._supervise, args=(restarts,), daemon=True).start()
 
-    def _read_out(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+    def _spawn(self) -> subprocess.Popen[str]:
+        self.process = subprocess.Popen(
+            [sys.executable, str(_WORKER), json.dumps(self._settings)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        for read in (self._read_out, self._read_errors):
+            threading.Thread(target=read, args=(self.process,), daemon=True).start()
+        return self.process
+
+    def _supervise(self, restarts: int) -> None:
+        for _ in range(restarts):
+            if self.process.wait() <= 0:
+                return
+            self._spawn()
+
+    def _read_out(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
             self._lines.put(line.strip())
 
-    def _read_errors(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
+    def _read_errors(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
             self.errors += line
 
     def ready(self, seconds: float = 20.0) -> Worker:
@@ -135,13 +152,13 @@ class Cluster:
                 worker.kill()
         self._broker.stop()
 
-    def worker(self, name: str = "w", **settings: Any) -> Worker:
-        """Start a toy worker with a data directory of its own by `name`."""
+    def worker(self, name: str = "w", restarts: int = 0, **settings: Any) -> Worker:
+        """Start a toy worker with a data directory of its own by `name`; `restarts` as for `Worker`."""
         given = {
             "bootstrap": self.address, "data": str(self.folder / name), "partitions": self.partitions,
             "session_ms": 1500, "send_ms": 1200, "heartbeat_ms": 200, **settings,
         }  # fmt: skip
-        self._workers.append(Worker(given))
+        self._workers.append(Worker(given, restarts))
         return self._workers[-1]
 
     def wipe(self, name: str = "w") -> None:

@@ -150,10 +150,10 @@ def test_a_forgotten_key_leaves_nothing_behind(cluster: Cluster) -> None:
 def test_a_second_worker_joins_and_leaves(cluster: Cluster) -> None:
     """Two workers share the lanes while records flow; one leaves, and nothing is lost, torn or out of step."""
     # The mock broker gives members a second less than their session to join again, then goes on without them.
-    first = cluster.worker("w", session_ms=2500).ready()
+    first = cluster.worker("w", restarts=9, session_ms=2500).ready()
     fill(cluster, 0, 600)
     cluster.answered(600)
-    second = cluster.worker("x", session_ms=2500).ready()
+    second = cluster.worker("x", restarts=9, session_ms=2500).ready()
     fill(cluster, 600, 1200)
     cluster.answered(1800)
     assert second.term() == 0, second.errors

@@ -1,0 +1,137 @@
+"""What must hold whatever happens: respect, silence at repeats, one answer a question, one payload an id, bounds.
+
+Each test lives through random histories (`histories`) and asks one thing of all of them. PROPERTY_FACTOR=20 asks it of
+twenty times as many, and of other ones every time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from hypothesis import given, note
+from hypothesis import strategies as st
+
+from decisioning.decision import Decision, dumps, wake_of
+from decisioning.event import Event
+from decisioning.instant import DAY, format_instant
+from decisioning.payload import ContactRequested
+from decisioning.replay import Replay
+from decisioning.state import dumps as dump_state
+from decisioning.state import loads as load_state
+from tests.properties.histories import histories, live, often, policy, replay
+from tests.properties.watcher import Watcher
+
+ANSWERS = ("act", "suppress", "defer")
+
+
+def told(events: Iterable[Event], said: list[list[Decision]]) -> str:
+    """A history in lines, for the report of a failure."""
+    lines = []
+    for event, decisions in zip([*events, None], said, strict=True):
+        if event is not None:
+            lines.append(f"{format_instant(event.time)} {event.type} {event.subject} {event.id} {event.data}")
+        lines += [f"    {dumps(one).decode()}" for one in decisions]
+    return "\n".join(lines)
+
+
+@given(histories)
+@often(1000)
+def test_nobody_is_spoken_to_against_their_will(drawn: bytes) -> None:
+    """Never a marketing or survey act without consent, at night, outside windows, within 48 h of a purchase, above a
+    cap."""
+    events, said = live(drawn)
+    watchers = {subject: Watcher() for subject in ("c-1", "c-2")}
+    found = []
+    for event, decisions in zip([*events, None], said, strict=True):
+        acts = [one for one in decisions if one.outcome == "act"]
+        woken = [one for one in acts if one.trigger.type == "wake"]
+        found += [objection for one in woken for objection in watchers[one.subject].objections(one)]
+        if event is not None and event.subject in watchers:
+            watchers[event.subject].tell(event)
+        answered = [one for one in acts if one.trigger.type != "wake"]
+        found += [objection for one in answered for objection in watchers[one.subject].objections(one)]
+    note(told(events, said))
+    assert not found
+
+
+@given(histories)
+@often(500)
+def test_every_question_has_one_answer_and_every_promise_one_more(drawn: bytes) -> None:
+    """Marketing and survey candidates share one answer, service and care have each their own; no answer comes
+    uncalled."""
+    events, said = live(drawn)
+    decisions = [one for some in said for one in some]
+    answers = [one for one in decisions if one.outcome in ANSWERS and one.request_id is not None]
+    due: Counter[tuple[str, str, str]] = Counter()
+    now = 0
+    for event in events:
+        now = max(now, event.time)
+        if isinstance(event.data, ContactRequested) and now < event.time + 7 * DAY:  # older ones count as re-sent
+            classes = [one.class_ for one in event.data.candidates]
+            questions = sum(one in ("service", "care") for one in classes) + any(
+                one in ("marketing", "survey") for one in classes
+            )
+            due[event.subject, event.source, event.id] += questions
+    for one in answers:
+        if one.outcome == "defer":
+            assert one.not_before is not None
+            assert one.time < one.not_before <= one.time + 30 * DAY
+            promised = wake_of(one.cause or one.trigger, one.not_before)
+            due[one.subject, promised.source, promised.id] += 1
+    note(told(events, said))
+    assert Counter((one.subject, one.trigger.source, one.trigger.id) for one in answers) == due
+
+
+@given(histories, st.integers(0, 255), st.integers(0, 255))
+@often(400)
+def test_a_repeat_says_nothing_and_changes_nothing(drawn: bytes, which: int, later: int) -> None:
+    """Any event sent again within 7 days, at once or some events later, leaves states and decisions as they were."""
+    events, _ = live(drawn)
+    place = which % len(events)
+    behind = place + later % 4
+    run, said = Replay(policy()), []
+    for number, event in enumerate(events):
+        said += run.feed(event)
+        if number == behind and run.now < events[place].time + 7 * DAY:
+            before = {subject: dump_state(state) for subject, state in run.states.items()}
+            assert list(run.feed(events[place])) == []
+            assert {subject: dump_state(state) for subject, state in run.states.items()} == before
+    said += run.finish(run.now + 400 * DAY)
+    straight, expected = replay(events)
+    assert [dumps(one) for one in said] == [dumps(one) for one in expected]
+    assert run.states == straight.states
+
+
+@given(histories)
+@often(400)
+def test_a_run_that_is_stored_and_read_again_goes_on_as_if_nothing_were(drawn: bytes) -> None:
+    """Snapshot and resume between any two events equals straight through, byte for byte, decisions and states."""
+    events, _ = live(drawn)
+    run, said = Replay(policy()), []
+    for event in events:
+        said += run.feed(event)
+        for subject, state in run.states.items():
+            body = dump_state(state)
+            run.states[subject] = load_state(body)
+            assert dump_state(run.states[subject]) == body
+    said += run.finish(run.now + 400 * DAY)
+    straight, expected = replay(events)
+    assert [dumps(one) for one in said] == [dumps(one) for one in expected]
+    assert {subject: dump_state(state) for subject, state in run.states.items()} == {
+        subject: dump_state(state) for subject, state in straight.states.items()
+    }
+
+
+@given(histories)
+@often(400)
+def test_one_id_has_one_payload_and_is_said_once(drawn: bytes) -> None:
+    """No decision id comes twice in a run, and another run of the same events says the same bytes."""
+    events, said = live(drawn)
+    decisions = [one for some in said for one in some]
+    note(told(events, said))
+    assert not [one for one, times in Counter(one.id for one in decisions).items() if times > 1]
+    _, again = replay(events)
+    assert [dumps(one) for one in again] == [dumps(one) for one in decisions]
+    for one in decisions:
+        assert one.recalls is None or one.recalls in {act.id for act in decisions if act.outcome == "act"}

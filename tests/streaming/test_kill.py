@@ -1,0 +1,109 @@
+"""Kill -9, again and again, in the middle of a stream: nothing is lost, nothing is said in two ways, nothing forgotten.
+
+A worker process is killed at random moments while ten thousand records are published, with its local store kept and
+with it wiped at each kill. What it leaves behind must be what the pure engine says of the same records in sequence.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.streaming.history import Fact, history, products
+from tests.streaming.live import Live, WorkerProcess, until
+from tests.streaming.verifier import Report
+
+RECORDS = 10_000
+CUSTOMERS = 600
+PARTITIONS = 8
+KILLS = 4
+"""In the midst of work; after every second one another hits the restart itself: six in all."""
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Live]:
+    """A broker that can hold all that ten thousand records bring about."""
+    with Live(tmp_path, PARTITIONS) as running:
+        yield running
+
+
+class Stream(threading.Thread):
+    """Publishes a history at an even pace, whatever becomes of the worker."""
+
+    def __init__(self, broker: Live, facts: list[Fact], seconds: float) -> None:
+        super().__init__(daemon=True)
+        self._broker, self._facts, self._pace = broker, facts, seconds / len(facts)
+
+    def run(self) -> None:
+        """Every record at its turn; the broker stamps it with the moment."""
+        began, turn = time.monotonic(), threading.Event()
+        for number, fact in enumerate(self._facts):
+            ahead = began + number * self._pace - time.monotonic()
+            if ahead > 0.01:
+                turn.wait(ahead)
+            self._broker.publish(fact.topic, fact.value, fact.key, partition=fact.partition)
+        self._broker.flush()
+
+
+def kill_in_stream(broker: Live, facts: list[Fact], draw: Random, *, wipe: bool) -> tuple[Report, list[float]]:
+    """Publish, kill and restart to the end; what the verifier finds, and the seconds to the first new decision."""
+    broker.tell(products())
+    worker = broker.worker().ready()
+    stream = Stream(broker, facts, seconds=KILLS * 3.5)
+    stream.start()
+    waits: list[float] = []
+    for turn in range(KILLS):
+        worker = _killed(broker, worker, draw, wipe=wipe, at_work=turn % 2 == 0)
+        began, known = time.monotonic(), broker.distinct()
+        until(partial(_has_more, broker, known), 60, "a new decision after a kill")
+        waits.append(time.monotonic() - began)
+    until(lambda: not stream.is_alive(), 60, "the end of the stream")
+    broker.settle()
+    assert worker.term() == 0, worker.output
+    return broker.verified("w"), waits
+
+
+def _has_more(broker: Live, known: int) -> bool:
+    return broker.distinct() > known
+
+
+def _killed(broker: Live, worker: WorkerProcess, draw: Random, *, wipe: bool, at_work: bool) -> WorkerProcess:
+    """Kill the worker somewhere in its work or, after a restart, somewhere in that; start the next one."""
+    assert worker.run_for(draw.uniform(0.2, 1.5)), worker.output
+    worker.kill()
+    if not at_work:
+        worker = broker.worker()
+        assert worker.run_for(draw.uniform(1.0, 4.0)), worker.output
+        worker.kill()
+    if wipe:
+        broker.wipe()
+    return broker.worker()
+
+
+@pytest.mark.parametrize("wipe", [False, True], ids=["store kept", "store wiped"])
+def test_kill_at_random_moments(broker: Live, wipe: bool) -> None:
+    """Every request is answered, one payload an id, every promise kept, and every state is the sequential run's."""
+    seed = int(os.environ.get("KILL_SEED") or random.SystemRandom().randrange(1_000_000))
+    print(f"seed {seed} (KILL_SEED={seed} draws the same)")
+    began = time.monotonic()
+    facts = list(history(seed, RECORDS, CUSTOMERS, PARTITIONS))
+    report, waits = kill_in_stream(broker, facts, Random(seed), wipe=wipe)
+    print(
+        f"records {report.records}, decisions {report.decisions}, dead letters {report.dead_letters},"
+        f" promises due {report.due}; kills {KILLS + KILLS // 2},"
+        f" raw repeats {report.repeats} ({100 * report.repeats / report.decisions:.1f} %),"
+        f" divergent {len(report.divergent)}, lost {len(report.lost)}; first new decision after a kill:"
+        f" median {statistics.median(waits):.1f} s, longest {max(waits):.1f} s; {time.monotonic() - began:.0f} s in all"
+    )
+    assert not report.problems(), "\n".join(report.problems()[:20])
+    assert report.applied > 0.9 * RECORDS
+    assert report.due > 0

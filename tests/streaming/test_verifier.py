@@ -1,0 +1,170 @@
+"""The verifier is no flatterer: what is planted into an honest run's remains is found, each under its own name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+import pytest
+
+from decisioning.streaming.chassis.header import pack, unpack
+from decisioning.streaming.chassis.store import OUTBOX, user_key
+from tests.streaming.history import history, products
+from tests.streaming.live import Live, policy
+from tests.streaming.records import Rec
+from tests.streaming.verifier import Evidence, Report, verify
+
+_PARTITIONS = 2
+_DRAWN = 11
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    """What a worker leaves behind of a few hundred records, rubbish, wakes and forwarded ones among them."""
+    with Live(tmp_path_factory.mktemp("honest"), _PARTITIONS) as broker:
+        broker.tell(products())
+        broker.tell(history(_DRAWN, 800, 60, _PARTITIONS, days=3))
+        worker = broker.worker().ready()
+        broker.settle()
+        assert worker.term() == 0, worker.output
+        return broker.evidence("w")
+
+
+def without(records: Sequence[Rec], gone: Rec) -> list[Rec]:
+    """The records but for one; later ones keep their offsets."""
+    return [record for record in records if record is not gone]
+
+
+def found(evidence: Evidence) -> Report:
+    """What the verifier says."""
+    return verify(evidence, policy())
+
+
+def kinds(report: Report) -> set[str]:
+    """Under which names it found something."""
+    return {line.split(":")[0] for line in report.problems()}
+
+
+def test_an_honest_run_has_no_finding(honest: Evidence) -> None:
+    """A run without faults: nothing found, nothing repeated, and all that is checked did happen."""
+    report = found(honest)
+    assert not report.problems()
+    assert report.repeats == 0
+    assert min(report.applied, report.decisions, report.dead_letters, report.due) > 0
+
+
+def test_a_repeat_of_the_same_bytes_is_counted_and_no_finding(honest: Evidence) -> None:
+    """Redelivery may say a thing again, byte for byte."""
+    again = honest.decisions[-1]._replace(offset=honest.decisions[-1].offset + 1)
+    report = found(honest._replace(decisions=[*honest.decisions, again]))
+    assert not report.problems()
+    assert report.repeats == 1
+
+
+def test_a_lost_decision_is_found(honest: Evidence) -> None:
+    """One decision less is one lost."""
+    gone = next(one for one in honest.decisions if b'"decision.suppress"' in (one.value or b""))
+    report = found(honest._replace(decisions=without(honest.decisions, gone)))
+    assert kinds(report) == {"lost"}
+    assert len(report.lost) == 1
+
+
+def test_a_lost_dead_letter_is_found(honest: Evidence) -> None:
+    """A record that cannot be read and has no dead letter is lost."""
+    report = found(honest._replace(dead_letters=honest.dead_letters[1:]))
+    assert kinds(report) == {"lost"}
+
+
+def test_an_event_that_was_never_applied_is_found(honest: Evidence) -> None:
+    """A readable record that no outbox names is lost, though nobody would miss a decision."""
+    told = honest.sources["customers"]
+    skipped = told[-1]._replace(offset=told[-1].offset + 1, value=told[0].value, key=told[0].key)
+    assert found(honest._replace(sources={**honest.sources, "customers": [*told, skipped]})).lost
+
+
+def test_a_promise_that_was_not_kept_is_found(honest: Evidence) -> None:
+    """A `defer` that fell due without its further answer."""
+    gone = next(one for one in honest.decisions if b'"type":"wake"' in (one.value or b""))
+    assert kinds(found(honest._replace(decisions=without(honest.decisions, gone)))) == {"lost", "unanswered"}
+
+
+def test_two_payloads_of_one_id_are_found(honest: Evidence) -> None:
+    """The same id with another reason is a decision torn in two."""
+    first = honest.decisions[0]
+    torn = first._replace(offset=10**6, value=(first.value or b"").replace(b"consent.", b"timezone.", 1) + b" ")
+    assert kinds(found(honest._replace(decisions=[*honest.decisions, torn]))) == {"divergent"}
+
+
+def test_a_decision_that_differs_from_the_sequential_run_is_found(honest: Evidence) -> None:
+    """One payload, but the wrong one."""
+    wrong = honest.decisions[0]._replace(value=(honest.decisions[0].value or b"") + b" ")
+    assert kinds(found(honest._replace(decisions=[wrong, *honest.decisions[1:]]))) == {"divergent"}
+
+
+def test_an_invented_decision_is_found(honest: Evidence) -> None:
+    """A decision that no record asked for."""
+    made_up = msgspec.json.decode(honest.decisions[0].value or b"") | {"id": "made-up"}
+    added = honest.decisions[0]._replace(value=msgspec.json.encode(made_up))
+    assert kinds(found(honest._replace(decisions=[*honest.decisions, added]))) == {"invented"}
+
+
+def test_an_altered_dead_letter_is_found(honest: Evidence) -> None:
+    """A dead letter that does not hold the record as it came."""
+    altered = [honest.dead_letters[0]._replace(key=b"another"), *honest.dead_letters[1:]]
+    assert kinds(found(honest._replace(dead_letters=altered))) == {"divergent"}
+
+
+def test_decisions_in_another_order_are_found(honest: Evidence) -> None:
+    """Two decisions of one customer that changed places."""
+    said = list(honest.decisions)
+    first = next(i for i, one in enumerate(said) if sum(one.key == other.key for other in said) > 1)
+    last = max(i for i, one in enumerate(said) if one.key == said[first].key)
+    said[first], said[last] = said[last], said[first]
+    assert kinds(found(honest._replace(decisions=said))) == {"disorder"}
+
+
+def _older(raw: bytes) -> bytes:
+    """The record with its state cut short, as if an older one had won."""
+    header, body = unpack(raw)
+    return pack(header, body[:-2] + b"0]")
+
+
+def _later(raw: bytes) -> bytes:
+    """The record with another wake."""
+    header, body = unpack(raw)
+    header.wake_at = 1
+    return pack(header, body)
+
+
+@pytest.mark.parametrize("change", [_older, _later])
+def test_a_stale_state_is_found_in_the_changelog(honest: Evidence, change: Callable[[bytes], bytes]) -> None:
+    """The last record of a customer holds another state, or another wake, than the sequential run's."""
+    changelog = list(honest.changelog)
+    place = max(i for i, one in enumerate(changelog) if one.value and one.key and user_key(one.key) is not None)
+    changelog[place] = changelog[place]._replace(value=change(changelog[place].value or b""))
+    assert kinds(found(honest._replace(changelog=changelog))) == {"stale"}
+
+
+def test_a_stale_state_is_found_in_the_store(honest: Evidence) -> None:
+    """RocksDB holds another record of a customer than the changelog, or none."""
+    kept = dict(honest.stores[0])
+    key = min(kept)
+    for store in ({**kept, key: _older(kept[key])}, {other: kept[other] for other in kept if other != key}):
+        report = found(honest._replace(stores={**honest.stores, 0: store}))
+        assert kinds(report) == {"stale"}
+        assert len(report.stale) == 1
+
+
+def test_a_state_without_its_outbox_is_found(honest: Evidence) -> None:
+    """Marks that moved though no outbox record says by what: an output could not be repeated."""
+    place = min(i for i, one in enumerate(honest.changelog) if one.value and (one.key or b"").startswith(OUTBOX))
+    assert found(honest._replace(changelog=without(honest.changelog, honest.changelog[place]))).lost
+
+
+def test_an_event_applied_twice_is_found(honest: Evidence) -> None:
+    """An outbox entry at or below its customer's mark: the state took the event in once more."""
+    place = min(i for i, one in enumerate(honest.changelog) if one.value and (one.key or b"").startswith(OUTBOX))
+    again = honest.changelog[place]
+    last = max(i for i, one in enumerate(honest.changelog) if one.partition == again.partition)
+    changelog = [*honest.changelog[: last + 1], again, *honest.changelog[last + 1 :]]
+    assert "divergent" in kinds(found(honest._replace(changelog=changelog)))
