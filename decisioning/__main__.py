@@ -56,7 +56,15 @@ def decide(
         end = None if until is None else parse_instant(until)
     except ValueError as error:
         _leave(USAGE, f"--until: {error}")
-    run = Replay(_policy(rules))
+    try:
+        code = _answer(Replay(_policy(rules)), end)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who read us has gone: the rest is for nobody
+        code = FINE
+    raise Exit(code)
+
+
+def _answer(run: Replay, end: int | None) -> int:
     bad = False
     for number, line in enumerate(sys.stdin.buffer, 1):
         if not line.strip():
@@ -65,13 +73,11 @@ def decide(
             event = parse(line)
         except EventRejected as error:
             bad = True
-            sys.stdout.buffer.flush()
             print(f"line {number}: {error}", file=sys.stderr, flush=True)
             continue
         _say(run.feed(event))
     _say(run.finish(end))
-    sys.stdout.buffer.flush()
-    raise Exit(INPUT if bad else FINE)
+    return INPUT if bad else FINE
 
 
 @app.command(epilog="Example: DECISIONING_KAFKA=127.0.0.1:9092 decisioning run")
@@ -134,9 +140,6 @@ def main() -> NoReturn:
         _leave(USAGE, error.format_message())
     except DecisioningError as error:
         _leave(REFUSED, str(error))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who read us has gone: the rest is for nobody
-        code = FINE
     except (KeyboardInterrupt, Abort):
         code = 130
     sys.exit(code)
@@ -150,8 +153,10 @@ def _policy(path: Path) -> Policy:
 
 
 def _say(decisions: Iterable[Decision]) -> None:
-    for decision in decisions:
-        sys.stdout.buffer.write(dumps(decision) + b"\n")
+    lines = [dumps(decision) + b"\n" for decision in decisions]
+    if lines:
+        sys.stdout.buffer.writelines(lines)
+        sys.stdout.buffer.flush()
 
 
 def _leave(code: int, message: str) -> NoReturn:

@@ -63,7 +63,7 @@ def parse(text: bytes, source: str) -> Rulebook:
         faults = error.errors()
         problems = [_problem(tree, dict(fault)) for fault in faults[:MAX_PROBLEMS]]
         if len(faults) > MAX_PROBLEMS:
-            problems.append(Problem(problems[-1].line, 1, f"and {len(faults) - MAX_PROBLEMS} more"))
+            problems.append(max(problems)._replace(message=f"… and {len(faults) - MAX_PROBLEMS} more"))  # sorts last
         raise RulebookError(source, problems) from None
     found._digest = "sha256:" + sha256(text).hexdigest()
     return found

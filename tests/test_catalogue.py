@@ -26,7 +26,7 @@ def test_it_knows_what_was_described() -> None:
     found = one.get("A")
     assert found is not None
     assert (found.sku, found.category, found.price, found.currency) == ("A", "readers", "80.00", "EUR")
-    assert (found.substitutes, found.complements, found.consumable_days) == ({"B"}, {"C"}, 9)
+    assert (found.substitutes, found.complements, found.consumable_days) == (frozenset("B"), frozenset("C"), 9)
     assert (found.variant_of, found.at, len(one)) == (None, at(MONDAY), 1)
 
 

@@ -245,7 +245,16 @@ def test_binary_mode_has_the_same_content(story: Story) -> None:
     told = read(answer)
     assert json.loads(value) == told.pop("data")
     assert {name.removeprefix("ce_"): content.decode() for name, content in headers if name.startswith("ce_")} == told
-    assert dict(headers)["content-type"] == b"application/json"
+    assert (dict(headers)["content-type"], dict(headers)["traceparent"]) == (b"application/json", parent.encode())
+
+
+def test_binary_mode_without_a_trace_has_no_header_of_it(story: Story) -> None:
+    """What is absent is left out."""
+    _, headers = dumps_binary(only(story.at("2026-03-02 10:15", asked())))
+    assert [name for name, _ in headers] == [
+        "content-type",
+        *["ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_subject"],
+    ]
 
 
 def test_the_same_decision_is_the_same_bytes(story: Story) -> None:

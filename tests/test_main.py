@@ -29,9 +29,9 @@ def line(type_: str, when: str, id_: str, data: object, subject: str = "c-42") -
     return json.dumps({**envelope, "subject": subject, "data": data}).encode() + b"\n"
 
 
-def request(when: str, id_: str, **fields: object) -> bytes:
+def request(when: str, id_: str, **fields: Any) -> bytes:
     """One request for one offer."""
-    candidate = offer("ereader_sale", **fields)  # type: ignore[arg-type]
+    candidate = offer("ereader_sale", **fields)
     return line("contact.requested", when, id_, {"request_id": f"r-{id_}", "candidates": [candidate]})
 
 

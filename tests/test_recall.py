@@ -112,6 +112,21 @@ def test_a_report_of_a_recall_ends_its_being_live_too(story: Story, act: Decisio
     assert recalls(story, "2026-03-02 12:30", died()) == []
 
 
+def test_an_answered_survey_ends_its_being_live(story: Story) -> None:
+    """`survey.answered` may name the act that asked: who has answered cannot be unasked."""
+    survey = only(story.at(MADE, asked(offer(kind="survey"))))
+    story.at("2026-03-02 12:05", Happening("survey.answered", {"survey": "nps", "score": 9}))
+    story.at("2026-03-02 12:10", Happening("survey.answered", {"survey": "nps", "decision_id": survey.id}))
+    assert recalls(story, "2026-03-02 12:30", died()) == []
+
+
+def test_an_answered_survey_that_names_no_act_ends_none(story: Story) -> None:
+    """`decision_id` is optional; without it nothing is known of an act."""
+    story.at(MADE, asked(offer(kind="survey")))
+    story.at("2026-03-02 12:10", Happening("survey.answered", {"survey": "nps", "score": 9}))
+    assert len(recalls(story, "2026-03-02 12:30", died())) == 1
+
+
 def test_a_response_to_another_decision_leaves_it_live(story: Story, act: Decision) -> None:
     """Only the act that is named ends."""
     stranger = only(of("suppress", story.at("2026-03-02 12:10", asked())))

@@ -6,10 +6,10 @@ from hashlib import sha256
 
 import pytest
 
+from decisioning.document import MAX_BYTES
 from decisioning.errors import RulebookError
 from decisioning.instant import DAY, HOUR, MINUTE
-from decisioning.document import MAX_BYTES
-from decisioning.rulebook import parse
+from decisioning.rulebook import MAX_PROBLEMS, parse
 from decisioning.suppress import ORDER
 from decisioning.suppress.base import Rule
 from decisioning.suppress.consent import Lifetime
@@ -139,6 +139,13 @@ def test_all_faults_are_told_at_once_in_reading_order() -> None:
     told = problems("owner: [x]\nrulebook: y\nrespect:\n  consent: {lasts: 7}\n  dnc: {off: true}\nvalid_for: never\n")
     assert [problem.split(":")[1] for problem in told] == sorted(problem.split(":")[1] for problem in told)
     assert len(told) == 5
+
+
+def test_a_page_of_faults_is_cut_short() -> None:
+    """Nobody mends a thousand at once, and finding a suggestion for each takes time."""
+    told = problems("".join(f"field_{number}: x\n" for number in range(1000)))
+    assert len(told) == MAX_PROBLEMS + 1
+    assert told[-1].endswith(f"and {1002 - MAX_PROBLEMS} more")
 
 
 @pytest.mark.parametrize(

@@ -246,3 +246,43 @@ def often(times: int) -> settings:
         phases=[Phase.explicit, Phase.generate, Phase.shrink],
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
+
+
+def flood(part: int) -> Iterator[bytes]:
+    """Within one night, more of everything than the memory of one customer holds; every text as long as it may be."""
+    life = Living(parse_instant("2026-03-02T22:00:00Z") + part * HOUR)
+
+    def long(name: str, length: int) -> str:
+        return f"{part}-{name}".ljust(length, "x")
+
+    def sent(type_: str, data: dict[str, Any]) -> bytes:
+        life.clock += SECOND
+        return life.event(type_, data, "c-1", life.clock).replace(b'"e-', f'"{part}-'.encode())
+
+    def candidate(number: int, class_: str) -> dict[str, Any]:
+        words = {name: long(f"{name}{number}", 200) for name in ("action", "category", "topic", "audience")}
+        channels = [long(f"channel{n}", 64) for n in range(20)]
+        needs = [long(f"need{n}", 200) for n in range(50)]
+        return {**words, "class": class_, "channels": channels, "sku": long(f"sku{number}", 512), "needs_ok": needs}
+
+    def asks(number: int, candidates: list[dict[str, Any]]) -> bytes:
+        return sent("contact.requested", {"request_id": long(f"r{number}", 512), "candidates": candidates})
+
+    yield sent("consent.granted", {"purpose": "marketing"})
+    yield sent("customer.updated", {"time_zone": "UTC", "name": long("name", 20_000), "language": long("language", 200)})
+    for number in range(70):
+        yield asks(number, [candidate(n, "marketing") for n in range(6)])
+    for number in range(70, 73):
+        yield asks(number, [candidate(n, "service") for n in range(100)])
+    for number in range(73, 330):
+        yield asks(number, [{"action": "a", "class": "service", "channels": ["email"]}])
+    for number in range(70):
+        lines = [{"sku": long(f"{number}-{n}", 512), "quantity": 1, "unit_price": "1" * 15} for n in range(30)]
+        yield sent("purchase.completed", {"order_id": long(f"o{number}", 512), "currency": "GBP", "lines": lines})
+    for number in range(3):
+        channels = [long(f"{number}-{n}", 64) for n in range(50)]
+        yield sent("consent.withdrawn", {"purpose": "survey", "channels": channels})
+        wishes = {"channels": channels, "topics_off": [long(f"t{n}", 200) for n in range(200)]}
+        yield sent("customer.preference_set", wishes | {"needs": [long(f"n{n}", 200) for n in range(200)]})
+    for _ in range(200):
+        yield sent("support.interaction", {"interaction_id": "i", "channel": "phone"})

@@ -85,7 +85,7 @@ def test_a_return_of_an_unknown_order_matches_the_newest_purchase_of_that_sku(st
 
 
 def test_a_return_of_an_unknown_order_never_reaches_an_older_purchase(story: Story) -> None:
-    """It is the newest purchase of that sku that it matches, even where that is gone: the older one goes on speaking."""
+    """It matches the newest purchase of that sku, even where that is gone: the older one goes on speaking."""
     story.at(MONDAY, purchase("A"), purchase("A", order="o-2"), purchase("A", order="o-3"))
     story.at(TUESDAY, cancellation("o-3"), sent_back("A", order="o-2"))
     story.at(WEDNESDAY, sent_back("A", order="o-unknown"), sent_back("Z", order="o-unknown"))
@@ -105,6 +105,15 @@ def test_a_return_of_an_order_that_memory_dropped_is_of_no_newer_one(story: Stor
     story.at("2026-03-04 09:00", purchase("A", order="o-new"))
     story.at(WEDNESDAY, sent_back("A", order="o-old"))
     assert kept(story)["o-new"] == 1
+
+
+def test_a_late_return_from_before_the_order_was_replaced_is_of_the_old_lines(story: Story) -> None:
+    """It arrives after the new lines, and is not theirs."""
+    story.at(MONDAY, purchase("A"))
+    story.at(WEDNESDAY, purchase("A"), sent_back("A").since(TUESDAY))
+    assert kept(story) == {"o-1": 1}
+    story.at(WEDNESDAY, sent_back("A"))
+    assert kept(story) == {"o-1": 0}, "at the purchase's own time it counts"
 
 
 def test_returns_of_the_replaced_lines_do_not_count_for_the_new_ones(story: Story) -> None:

@@ -151,6 +151,10 @@ class Live:
             reader.close()
         self._broker.stop()
 
+    def lose(self) -> None:
+        """End the broker; everything in it is gone."""
+        self._broker.stop()
+
     # -- workers ------------------------------------------------------------------------------------------------------
 
     def environment(self, name: str = "w", **more: object) -> dict[str, str]:

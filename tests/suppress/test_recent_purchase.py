@@ -31,9 +31,9 @@ def no(detail: str) -> tuple[str, str]:
     return ("suppress", f"recent_purchase.{detail}")
 
 
-def ask(story: Story, when: str = LATER, kind: str = "survey", **fields: object) -> tuple[str, str]:
+def ask(story: Story, when: str = LATER, kind: str = "survey", **fields: str) -> tuple[str, str]:
     """Outcome and reason of one question; a survey, for those have no caps."""
-    return said(story.at(when, asked(offer(kind=kind, **fields))))[0]
+    return said(story.at(when, asked({**offer(kind=kind), **fields})))[0]
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def test_what_lasts_longer_than_30_days_ends_at_30(buyer: Story) -> None:
 @pytest.mark.parametrize("fields", [{}, {"sku": "Z"}, {"category": "shoes"}])
 def test_11_nothing_of_any_kind_right_after_a_purchase(buyer: Story, kind: str, fields: dict[str, str]) -> None:
     """48h, whatever is on offer; the end is exact."""
-    answer = only(buyer.at("2026-03-04 10:14:59.999999", asked(offer(kind=kind, **fields))))
+    answer = only(buyer.at("2026-03-04 10:14:59.999999", asked({**offer(kind=kind), **fields})))
     assert said([answer]) == [no("cooldown")]
     assert answer.allowed_from == at("2026-03-04 10:15")
     assert answer.considered[0].because == {"bought_at": "2026-03-02T10:15:00Z"}

@@ -169,6 +169,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
         steps = (self.slicer.work(), self.slicer.remember(), self.slicer.finish(), self._commit_when_wanted())
         self._tasks_of_ours = [supervise(step, where) for step in steps]
         self._tasks_of_ours.append(supervise(self._check_group(), lambda: CONSUMER_GROUP))
+        # Faust makes a table's store, and binds it to an event loop, where it is first looked at: not in a watchdog's thread.
+        assert self.states.data.loop is asyncio.get_running_loop()
         for watchdog in self._watchdogs:
             watchdog.start()
 

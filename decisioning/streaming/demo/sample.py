@@ -1,6 +1,6 @@
 """The real shop days that the demo replays: invoices of the UCI Online Retail data set, as read from the package.
 
-What was taken and changed, and by whom the data were collected, stands in `sample/ATTRIBUTION` (CC BY 4.0).
+What was taken and changed, and by whom the data were collected, stands in `shop_days/ATTRIBUTION` (CC BY 4.0).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Invoice(NamedTuple):
 
 def invoices() -> list[Invoice]:
     """Every invoice of the sample in the order of time, goods only: postage, discounts and fees are left out."""
-    packed = files("decisioning.streaming.demo").joinpath("sample/online-retail.csv.gz").read_bytes()
+    packed = files("decisioning.streaming.demo").joinpath("shop_days/online-retail.csv.gz").read_bytes()
     return read(gzip.decompress(packed).decode().splitlines())
 
 

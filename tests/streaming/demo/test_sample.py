@@ -12,7 +12,7 @@ HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,Custome
 
 def test_the_sample_is_small_and_says_whose_it_is() -> None:
     """It ships inside the package, under 400 kB, with the licence's attribution beside it."""
-    folder = files("decisioning.streaming.demo").joinpath("sample")
+    folder = files("decisioning.streaming.demo").joinpath("shop_days")
     assert len(folder.joinpath("online-retail.csv.gz").read_bytes()) < 400_000
     said = folder.joinpath("ATTRIBUTION").read_text()
     for word in ("Online Retail", "Daqing Chen", "CC BY 4.0", "What was changed"):

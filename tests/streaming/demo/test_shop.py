@@ -56,7 +56,7 @@ def test_facts_come_in_the_order_of_time(told: History) -> None:
 
 def test_every_fact_but_the_rubbish_can_be_read(told: History) -> None:
     """The contract's own parser takes them all; of the rubbish it takes nothing."""
-    refused = Counter()
+    refused: Counter[str] = Counter()
     for one in [*told.described, *told.facts]:
         try:
             event = parse(one.value)
