@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from decisioning.event import Event
 from decisioning.instant import format_instant, instant
-from decisioning.payload import Asked, Class
+from decisioning.payload import Asked, Class, Money
 
 SOURCE: Final = "/decisioning"
 TYPE_PREFIX: Final = "decision."
+
+
+_DECIMAL: Final = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?$"
 
 
 class Outcome(StrEnum):
@@ -45,11 +48,11 @@ class Candidate(Struct, frozen=True, array_like=True):
     expires_at: int
     sku: str | None = None
     category: str | None = None
-    price: str | None = None
+    price: Money | None = None
     currency: str | None = None
     topic: str | None = None
     audience: str | None = None
-    value: str = "0"
+    value: Annotated[str, Meta(pattern=_DECIMAL)] = "0"
     needs_ok: tuple[str, ...] = ()
 
     @property

@@ -129,11 +129,13 @@ def on_wake(policy: Policy, state: State, now: int) -> Step:
 
 def _recall(policy: Policy, state: State, event: Event) -> tuple[State, list[Decision]]:
     """Judge every live act again, oldest first, as if it and all later ones had not been made; take back what fails."""
-    live = sorted((act for act in state.acts if act.live(state.now)), key=lambda act: (act.made, act.id))
+    in_order = tuple(sorted(state.acts, key=lambda act: (act.made, act.id)))
     outputs: list[Decision] = []
     judge = Judge(policy, state, state.now)
-    for act in live:
-        before = tuple(other for other in state.acts if (other.made, other.id) < (act.made, act.id))
+    for place, act in enumerate(in_order):
+        if not act.live(state.now):
+            continue
+        before = in_order[:place] if act.candidate.class_ in PROMOTIONAL else ()
         verdict = judge.verdict(judge.ask(act.candidate, act.channel, before))
         if verdict.allowed:
             continue

@@ -15,7 +15,7 @@ from decisioning.state import Act, State
 from decisioning.state.model import Kept
 from decisioning.state.orders import kept
 from decisioning.suppress import Ask, Objection
-from decisioning.zones import Zone, zone, zones_of_country
+from decisioning.zones import UnknownZone, Zone, zone, zones_of_country
 
 ALLOWED: Final = "allowed.clear"
 OUTRANKED: Final = "outranked.value"
@@ -27,7 +27,10 @@ def zones_of(state: State) -> tuple[Zone, ...]:
     """Where the customer may be: their own zone, else all of their country's, else nowhere known (rule 19)."""
     profile = state.profile
     if profile.time_zone is not None:
-        return (zone(profile.time_zone.value),)
+        try:
+            return (zone(profile.time_zone.value),)
+        except UnknownZone:
+            return ()  # written under a newer time zone database: nowhere known keeps marketing silent
     if profile.country is not None:
         return tuple(zone(name) for name in zones_of_country(profile.country.value))
     return ()

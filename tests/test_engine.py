@@ -109,6 +109,13 @@ def test_an_act_tells_whoever_speaks_what_to_know(story: Story) -> None:
     assert no.context is None
 
 
+def test_the_context_is_bounded(story: Story) -> None:
+    """Who bought a whole shop is told of its first 50 skus."""
+    story.at("2026-02-20 10:15", bought(*[f"S-{number:03}" for number in range(60)]))
+    act = only(story.at("2026-02-20 10:20", asked(offer(kind="service"))))
+    assert act.context == {"owned_skus": [f"S-{number:03}" for number in range(50)]}
+
+
 def test_a_promise_is_kept_once_at_its_time(story: Story) -> None:
     """Exactly one further answer, at `not_before`, with the wake as trigger and the request as cause."""
     promise = only(story.at(NIGHT, asked(request="r-9").named("e-9")))
@@ -218,7 +225,7 @@ def test_unknown_types_and_products_change_nothing(story: Story) -> None:
     """Unknown types are counted and skipped; types marked later count as unknown (reading 13)."""
     for type_, data in [("shop.closed", {}), ("question.requested", {"request_id": "r", "fields": []})]:
         step = on_event(story.policy, story.state, event(type_, "2026-03-02 10:15", data), at("2026-03-02 10:15"))
-        assert step == Step(story.state, (), None)
+        assert step == Step(story.state, (), None, unknown=False)
 
 
 def test_a_first_event_begins_a_memory(story: Story) -> None:

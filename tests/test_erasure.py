@@ -6,6 +6,7 @@ import pytest
 
 from decisioning.decision import Trigger
 from decisioning.state import State, dumps
+from decisioning.state.memory import name
 from tests.builders import (
     CUSTOMER,
     Happening,
@@ -68,7 +69,7 @@ def test_nothing_but_a_marker_is_left(story: Story) -> None:
     state = story.state
     assert state.erased
     assert state.erased_at == at("2026-03-02 10:05")
-    assert (len(state.seen), [one.id for one in state.requests]) == (seen + 1, ["r-kept"])
+    assert (len(state.seen), [one.id for one in state.requests]) == (seen + 1, [name("r-kept")])
     empty = State(CUSTOMER)
     assert (state.profile, state.consents, state.orders) == (empty.profile, empty.consents, empty.orders)
     assert (state.acts, state.deferred, state.bought_at, state.deceased) == ((), (), None, False)

@@ -110,6 +110,9 @@ def test_importing_the_core_brings_in_nothing_of_the_shell() -> None:
     assert done.stdout.strip() == "[]"
 
 
+CHANNELS = ["sms", "email", "push", "letter", "call", "app", "chat", "fax"]  # more than the customer likes or refuses
+
+
 def history() -> bytes:
     """A page of events that touches every list and set that a decision or a memory is made of."""
     story = Story()
@@ -124,12 +127,10 @@ def history() -> bytes:
     story.at("2026-03-01 09:02", prefers(contact_windows=[window("mon tue wed thu fri sat sun", "07:00", "23:00")]))
     story.at("2026-03-02 10:15", bought(*skus, quantity=2), returned("A"), returned("B", 2))
     for day in range(3, 9):
-        offers = [offer(f"a-{sku}", sku=sku, on=["sms", "email", "push"], value=day) for sku in skus]
+        offers = [offer(f"a-{sku}", sku=sku, on=CHANNELS, value=day) for sku in skus]
         help_ = offer("help", kind="service", on=["sms", "email"])
         story.at(f"2026-03-{day:02} 10:15", asked(*offers, offer("q", kind="survey"), help_), asked(*offers))
-        story.at(
-            f"2026-03-{day:02} 23:15", asked(offer("late", on=["email", "push"])), withdrawn(on=[f"x-{day}", "sms"])
-        )
+        story.at(f"2026-03-{day:02} 23:15", asked(offer("late", on=CHANNELS)), withdrawn(on=[f"x-{day}", "sms"]))
     story.at("2026-03-09 10:15", asked(offer("last", kind="service")), erased(), bought("A", order="o-2"))
     return b"".join(as_line(one.type, one.time, one.id, one.subject, one.data) for one in story.events)
 

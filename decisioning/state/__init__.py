@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from decisioning.errors import StateTooNew, StateUnreadable
 from decisioning.state import memory, orders
 from decisioning.state.fold import fold, names_unknown
-from decisioning.state.model import MAX_ACTS, MAX_DEFERRED, MAX_WAITING, Act, Deferred, State
+from decisioning.state.model import MAX_ACTS, MAX_DEFERRED, MAX_WAITING_BYTES, Act, Deferred, State
 
 VERSION: Final = 1
 _decoder: Final = msgspec.json.Decoder(State)
@@ -65,17 +65,23 @@ def postpone(state: State, waiting: Deferred) -> State:
 
 def full(state: State) -> bool:
     """Whether no further answer can be promised: then what would wait is refused, which is the silent side."""
-    waiting = sum(len(deferred.candidates) for deferred in state.deferred)
-    return len(state.deferred) >= MAX_DEFERRED or waiting >= MAX_WAITING
+    return len(state.deferred) >= MAX_DEFERRED or len(_encode(state.deferred)) >= MAX_WAITING_BYTES
 
 
 def sweep(state: State, now: int, *, orders_for: int, acts_for: int) -> State:
     """Drop what no rule can see any more: orders older than `orders_for` us, acts older than `acts_for` and not
     live."""
     state = orders.forget_old(state, now - orders_for)
+    if any(act.candidate.channels and not act.live(now) for act in state.acts):
+        state = replace(state, acts=tuple(act if act.live(now) else _slot(act) for act in state.acts))
     if any(not act.live(now) and act.made + acts_for <= now for act in state.acts):
         state = replace(state, acts=tuple(act for act in state.acts if act.live(now) or now < act.made + acts_for))
     return state
+
+
+def _slot(act: Act) -> Act:
+    """An act that can no longer be recalled: what its slot and its responses need, and no more."""
+    return replace(act, candidate=replace(act.candidate, channels=(), needs_ok=()))
 
 
 def erase(state: State) -> State:

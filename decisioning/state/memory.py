@@ -27,6 +27,11 @@ def mark(source: str, id_: str) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
+def name(request_id: str) -> int:
+    """The fingerprint of a request id."""
+    return mark("", request_id)
+
+
 def is_repeat(state: State, event: Event, now: int) -> bool:
     """Whether the event was handled before, or must be taken as if it had been; it then changes and says nothing."""
     seen_as = mark(event.source, event.id)
@@ -36,12 +41,13 @@ def is_repeat(state: State, event: Event, now: int) -> bool:
         return False
     if now >= event.time + SEEN_FOR or (state.seen_floor is not None and event.time <= state.seen_floor):
         return True
-    return any(known.id == event.data.request_id and seen_as in known.marks for known in state.requests)
+    return any(known.id == name(event.data.request_id) and seen_as in known.marks for known in state.requests)
 
 
 def was_answered(state: State, request_id: str, now: int) -> bool:
     """Whether this request was answered or deferred for this customer in the last 30 days."""
-    return any(known.id == request_id and now < known.at + ANSWERED_FOR for known in state.requests)
+    named = name(request_id)
+    return any(known.id == named and now < known.at + ANSWERED_FOR for known in state.requests)
 
 
 def see(state: State, event: Event, now: int) -> State:
@@ -58,10 +64,11 @@ def see(state: State, event: Event, now: int) -> State:
 
 def answer(state: State, request_id: str, seen_as: int | None, now: int, *, duplicate: bool = False) -> State:
     """Remember that a request was answered or deferred; a `duplicate` marks its event but moves no time."""
-    before = next((known for known in state.requests if known.id == request_id), None)
+    named = name(request_id)
+    before = next((known for known in state.requests if known.id == named), None)
     marks = before.marks if before is not None else ()
     if seen_as is not None and seen_as not in marks:
         marks = (*marks, seen_as)[-_MAX_MARKS:]
     at = before.at if before is not None and duplicate else now
-    others = tuple(known for known in state.requests if known.id != request_id and now < known.at + ANSWERED_FOR)
-    return replace(state, requests=(*others[-(MAX_REQUESTS - 1) :], Request(request_id, at, marks)))
+    others = tuple(known for known in state.requests if known.id != named and now < known.at + ANSWERED_FOR)
+    return replace(state, requests=(*others[-(MAX_REQUESTS - 1) :], Request(named, at, marks)))

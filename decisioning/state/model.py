@@ -12,15 +12,16 @@ from typing import Final
 from msgspec import Struct
 
 from decisioning.decision import Candidate, Trigger
+from decisioning.payload import Money
 from decisioning.window import DailyWindow
 
 MAX_SEEN: Final = 512
 MAX_ACTS: Final = 256
 MAX_ORDERS: Final = 64
 MAX_LINES: Final = 1024
-MAX_REQUESTS: Final = 256
+MAX_REQUESTS: Final = 1024
 MAX_DEFERRED: Final = 64
-MAX_WAITING: Final = 400
+MAX_WAITING_BYTES: Final = 256 * 1024
 MAX_CONSENTS: Final = 64
 MAX_LIST: Final = 400
 MAX_NAME: Final = 200
@@ -93,7 +94,7 @@ class Line(Struct, frozen=True, array_like=True):
 
     sku: str
     quantity: int
-    unit_price: str
+    unit_price: Money
 
 
 class Kept(Struct, frozen=True):
@@ -161,10 +162,10 @@ class Act(Struct, frozen=True, array_like=True):
 
 
 class Request(Struct, frozen=True, array_like=True):
-    """A request we answered or deferred: `at` is the last answer that was no duplicate, `marks` the events that
-    asked."""
+    """A request we answered or deferred, by fingerprint: `at` is the last answer that was no duplicate, `marks` the
+    events that asked."""
 
-    id: str
+    id: int
     at: int
     marks: tuple[int, ...]
 

@@ -7,7 +7,7 @@ import pytest
 from decisioning.decision import Candidate, Trigger
 from decisioning.errors import StateTooNew, StateUnreadable
 from decisioning.state import VERSION, Act, Deferred, State, dumps, erase, full, loads, postpone, record, sweep
-from decisioning.state.model import MAX_ACTS, MAX_DEFERRED, MAX_WAITING, Order
+from decisioning.state.model import MAX_ACTS, MAX_DEFERRED, MAX_WAITING_BYTES, Order
 from tests.builders import (
     Story,
     asked,
@@ -88,13 +88,13 @@ def test_acts_are_bounded_and_what_counts_goes_last() -> None:
 
 
 def test_promises_are_bounded() -> None:
-    """By their number and by the candidates that wait."""
+    """By their number and by the bytes of what waits."""
     state = State("c")
     for _ in range(MAX_DEFERRED):
         assert not full(state)
         state = postpone(state, waiting(1))
     assert full(state)
-    assert full(postpone(State("c"), waiting(MAX_WAITING)))
+    assert full(postpone(State("c"), waiting(MAX_WAITING_BYTES // 20)))
 
 
 def test_beyond_the_bound_of_promises_the_answer_is_no(story: Story) -> None:
@@ -115,7 +115,7 @@ def test_acts_are_dropped_when_their_slot_is_free_and_they_are_not_live() -> Non
 
 def test_sweeping_nothing_gives_the_same_memory() -> None:
     """So that an event that changes nothing costs nothing."""
-    state = State("c", orders=(Order("o", 90),), acts=(Act("new", 50, 60, OFFER, "email"),))
+    state = State("c", orders=(Order("o", 90),), acts=(Act("live", 50, 600, OFFER, "email"),))
     assert sweep(state, 100, orders_for=1000, acts_for=100) is state
 
 
