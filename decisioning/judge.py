@@ -14,7 +14,7 @@ from decisioning.policy import LONGEST_WAIT, Policy
 from decisioning.state import Act, State
 from decisioning.state.model import Kept
 from decisioning.state.orders import kept
-from decisioning.suppress import Ask, Objection
+from decisioning.suppress import AnySuppressor, Ask, Objection
 from decisioning.zones import UnknownZone, Zone, zone, zones_of_country
 
 ALLOWED: Final = "allowed.clear"
@@ -45,6 +45,7 @@ class Judge:
         self.now = now
         self._zones = zones_of(state)
         self._kept: tuple[Kept, ...] | None = None
+        self._asked: dict[tuple[str, int, int], Objection | None] = {}
         self._clear: dict[tuple[str, str, int], int | None] = {}
 
     def ask(self, candidate: Candidate, channel: str, acts: tuple[Act, ...], asked_at: int | None = None) -> Ask:
@@ -58,7 +59,7 @@ class Judge:
         """What the suppressors say, with `not_before` and `allowed_from` where it is not yes."""
         waits: Objection | None = None
         for suppressor in self.policy.suppressors(ask.candidate.class_):
-            found = suppressor.check(ask)
+            found = self._check(suppressor, ask)
             if found is None:
                 continue
             if not found.waits:
@@ -88,7 +89,7 @@ class Judge:
         at = ask.now
         for _ in range(_MAX_STEPS):
             later = ask._replace(now=at)
-            found = next((found for one in lasting if (found := one.check(later)) is not None), None)
+            found = next((found for one in lasting if (found := self._check(one, later)) is not None), None)
             if found is None:
                 return at
             until = self._first_clear(later) if found.waits else found.until
@@ -102,6 +103,14 @@ class Judge:
         ask = self.ask(candidate, channel, ())
         ends = [one.ends(ask) for one in self.policy.suppressors(candidate.class_)]
         return min([self.now + self.policy.rulebook.valid_for, *(end for end in ends if end is not None)])
+
+    def _check(self, suppressor: AnySuppressor, ask: Ask) -> Objection | None:
+        if not suppressor.one_for_all_channels:
+            return suppressor.check(ask)
+        key = (suppressor.section, id(ask.candidate), ask.now)  # the candidates of one step outlive its judge
+        if key not in self._asked:
+            self._asked[key] = suppressor.check(ask)
+        return self._asked[key]
 
     def _verdict(self, ask: Ask, outcome: Outcome, found: Objection) -> Verdict:
         return Verdict(

@@ -88,6 +88,10 @@ class Suppressor(ABC, Generic[R]):
     of_the_request: ClassVar[bool] = False
     """Whether it speaks of this one request (its age) and not of the thing: then `allowed_from` leaves it out."""
 
+    one_for_all_channels: ClassVar[bool] = False
+    """Whether its answer depends on neither channel nor acts, so that it need be asked only once a candidate and
+    instant."""
+
     def __init__(self, rule: R) -> None:
         self.rule = rule
 
