@@ -50,6 +50,7 @@ ALLOWED = {
 # Where one module needs more than all may: the tables of a pinned dependency are as constant as code.
 ALSO = {"zones.py": {"importlib", "importlib.resources", "zoneinfo"}}
 BUILT_IN = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint", "id", "hash"}
+MAY_CALL = {"judge.py": {"id"}}  # a key of what one judge remembers within one step; it reaches no output and no order
 READS_THE_CLOCK = {"now", "utcnow", "today", "uuid1", "uuid4"}
 
 
@@ -88,7 +89,7 @@ def test_a_module_of_the_core_imports_nothing_that_could_look_outside(path: Path
 def test_a_module_of_the_core_reads_no_clock_no_chance_and_no_file(path: Path) -> None:
     """Nor the order that a hash of this process gives: `hash` and `id` differ from run to run."""
     bare, methods = called(ast.parse(path.read_text()))
-    assert not bare & (BUILT_IN | READS_THE_CLOCK)
+    assert bare & (BUILT_IN | READS_THE_CLOCK) <= MAY_CALL.get(path.name, set())
     assert not methods & READS_THE_CLOCK
 
 

@@ -85,12 +85,20 @@ def test_a_time_of_day_needs_no_quotes() -> None:
     )
 
 
+def test_a_time_of_day_is_shown_as_it_was_written() -> None:
+    """Whoever prints the numbers in force reads `HH:MM`, not minutes."""
+    assert Night().model_dump(by_alias=True) == {"from": "21:00", "to": "08:00"}
+
+
 def test_caps_are_an_authors_own_list() -> None:
     """Their names are their reasons."""
     rule = respecting("frequency_cap", "{caps: [{name: hour, limit: 2, per: 1h, channels: [push]}]}")
     assert isinstance(rule, Caps)
     assert rule.caps == (Cap.of("hour", 2, "1h", "push"),)
     assert respecting("frequency_cap", "{caps: []}") == Caps(caps=())
+    assert respecting("frequency_cap", "{caps: [{name: never, limit: 0, per: 1d}]}") == Caps(
+        caps=(Cap.of("never", 0, "1d"),)
+    )
 
 
 @pytest.mark.parametrize(

@@ -184,3 +184,9 @@ def test_the_marks_of_one_request_are_bounded() -> None:
         state = answer(state, "r", number, 0, duplicate=number > 0)
     assert len(state.requests[0].marks) < 20
     assert state.requests[0].marks[-1] == 99
+
+
+def test_an_answer_at_a_wake_marks_no_event() -> None:
+    """It has no event of its own; those that asked stay marked."""
+    state = answer(answer(State(CUSTOMER), "r", 7, 0), "r", None, 5)
+    assert (state.requests[0].marks, state.requests[0].at) == ((7,), 5)
