@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,9 +38,13 @@ def test_an_old_python_is_refused_in_one_line(tmp_path: Path) -> None:
     """What is needed and how to name another one; nothing is half made."""
     for name in ("Makefile", "pyproject.toml", "requirements.lock"):
         shutil.copy(ROOT / name, tmp_path / name)
-    done = make("install", "PYTHON=/bin/false", folder=tmp_path)
+    old = tmp_path / "python3"
+    pretend = "import sys; sys.version_info = (3, 10, 14); exec(sys.argv[1])"
+    old.write_text(f"#!/bin/sh\nshift\nexec '{sys.executable}' -c '{pretend}' \"$1\"\n")
+    old.chmod(0o755)
+    done = make("install", f"PYTHON={old}", folder=tmp_path)
     assert done.returncode == 2
-    assert "no Python 3.11 or newer among: /bin/false" in done.stderr
+    assert f"no Python 3.11 or newer among: {old}" in done.stderr
     assert not (tmp_path / ".venv").exists()
 
 

@@ -5,6 +5,20 @@ pure), `feeder` (into Kafka and out of it), `channels` (what becomes of an act),
 `view` and `plain` (how it looks), `processes`, `loop` and `run` (the whole).
 """
 
-from decisioning.streaming.demo.run import run_demo
+from __future__ import annotations
 
-__all__ = ["run_demo"]
+import sys
+
+
+def run_demo(
+    *, plain: bool = False, keep: bool = False, seed: int = 7, broker: str | None = None, seconds: float = 40.0
+) -> int:
+    """Run the demo as `run.run_demo` says; 3 and one line where its packages are not installed."""
+    try:
+        from decisioning.streaming.demo import run
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("decisioning"):
+            raise
+        print(f"demo: {error.name} is missing; pip install 'decisioning[demo]'", file=sys.stderr)
+        return 3
+    return run.run_demo(plain=plain, keep=keep, seed=seed, broker=broker, seconds=seconds)

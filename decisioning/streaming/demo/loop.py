@@ -17,7 +17,7 @@ from decisioning.streaming.demo.tally import Tally
 from decisioning.streaming.settings import Settings
 from decisioning.streaming.topics import name_of
 
-_ANSWER_SECONDS: Final = 30.0
+_ANSWER_SECONDS: Final = 20.0
 _SETTLE_SECONDS: Final = 1.0
 
 
@@ -43,7 +43,7 @@ class Loop:
         self._elapsed = 0.0
 
     def feed(self, seconds: float) -> None:
-        """The catalogue at once, then the history over `seconds`, then wait (bounded) for what is still owed."""
+        """The catalogue at once, the history over `seconds`; then wait for what is owed, as long as answers come."""
         for one in self._told.described:
             self._publish(one, time.monotonic())
         self._publisher.flush()
@@ -62,12 +62,11 @@ class Loop:
             self._turn()
 
     def _until_settled(self) -> Iterator[None]:
-        """Turns until nothing is owed and nothing new has come for a second, at most half a minute."""
-        deadline = time.monotonic() + _ANSWER_SECONDS
-        quiet, seen = time.monotonic(), -1
-        while (now := time.monotonic()) < deadline and (self.tally.waiting or now - quiet < _SETTLE_SECONDS):
+        """Turns until nothing is owed and nothing new has come for a second; with answers owed, for twenty."""
+        latest, seen = time.monotonic(), -1
+        while time.monotonic() - latest < (_ANSWER_SECONDS if self.tally.waiting else _SETTLE_SECONDS):
             if self.tally.decisions != seen:
-                quiet, seen = now, self.tally.decisions
+                latest, seen = time.monotonic(), self.tally.decisions
             yield
 
     def progress(self) -> Progress:

@@ -62,7 +62,7 @@ PARENT = """
 import sys, time
 from pathlib import Path
 from decisioning.streaming.demo import processes
-processes._LEASH = processes._LEASH.replace("sys.argv[2:]]", '"-c", "import time; time.sleep(60)"]')
+processes._LEASH = processes._LEASH.replace("*sys.argv[2:]]", '"-c", "import time; time.sleep(60)"]')
 child = processes.Child(["run"], {}, Path(sys.argv[1]))
 print(child.pid, flush=True)
 time.sleep(60)
@@ -75,8 +75,10 @@ def test_a_killed_parent_takes_its_children_with_it(tmp_path: Path) -> None:
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
     deadline = time.monotonic() + 10
-    while b"sleep" not in Path(f"/proc/{child}/cmdline").read_bytes() and time.monotonic() < deadline:
+    command = Path(f"/proc/{child}/cmdline")
+    while not command.read_bytes().endswith(b"\0import time; time.sleep(60)\0") and time.monotonic() < deadline:
         time.sleep(0.02)  # until the leash has become the command
+    assert command.read_bytes().endswith(b"sleep(60)\0")
     parent.send_signal(signal.SIGKILL)
     parent.wait(10)
     parent.stdout.close()

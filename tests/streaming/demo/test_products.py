@@ -37,7 +37,7 @@ def test_stock_codes_that_differ_in_letters_are_variants_of_the_first() -> None:
 
 def test_the_list_price_is_the_highest_that_was_paid() -> None:
     """Lower prices were for large quantities, or for friends."""
-    found = products([invoice(("22423", "STAND", "9.95")), invoice(("22423", "STAND", "12.75"))], 7)
+    found = products([invoice(("22423", "STAND", price)) for price in ("9.95", "12.75", "10.95")], 7)
     assert found["22423"].price == "12.75"
 
 
