@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from decisioning import rulebook
 from decisioning.decision import dumps
 from decisioning.document import MAX_BYTES
-from decisioning.errors import EventRejected, RulebookError, StateTooNew, StateUnreadable
-from decisioning.event import parse
+from decisioning.errors import EventRejected, Problem, RulebookError, StateTooNew, StateUnreadable
+from decisioning.event import Event, parse
 from decisioning.payload import TYPES
 from decisioning.replay import Replay
 from decisioning.state import State
@@ -29,9 +29,10 @@ from tests.builders import RETAIL
 from tests.properties.histories import histories, live, often, policy
 
 TIME = "2026-03-02T10:15:00Z"
-MOMENTS = [TIME, "2026-03-02T24:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999Z", "2026-03-02", "now"]
+MOMENTS = [TIME, "2026-03-02T24:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999Z", "2026-03-02"]
 SAMPLES: dict[str, dict[str, Any]] = {
-    "purchase.completed": {"order_id": "o", "currency": "GBP", "lines": [{"sku": "A", "quantity": 1, "unit_price": "1"}]},
+    "purchase.completed": {"order_id": "o", "currency": "GBP",
+        "lines": [{"sku": "A", "quantity": 1, "unit_price": "1"}]},
     "purchase.returned": {"order_id": "o", "lines": [{"sku": "A", "quantity": 1}]},
     "customer.updated": {"time_zone": "Europe/London", "country": "GB", "birth_date": "2000-02-29", "name": "n"},
     "customer.preference_set": {"contact_windows": [{"days": ["mon"], "from": "09:00", "to": "17:00"}],
@@ -46,7 +47,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.floats() | st.text(max_size=8)
-    | st.sampled_from(MOMENTS + ["marketing", "24:00", "mon", "-0", "1e400", "00.10", "A" * 600, "\x00", "\ud800"]),
+    | st.sampled_from([*MOMENTS, "marketing", "24:00", "mon", "-0", "1e400", "00.10", "A" * 600, "\x00", "\ud800"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=6,
 )  # fmt: skip
@@ -72,19 +73,27 @@ def damaged_events(draw: st.DrawFn) -> bytes:
 
 
 @given(st.binary(max_size=80) | json_values.map(lambda value: json.dumps(value).encode()) | damaged_events())
-@often(1500)
+@often(800)
 def test_any_bytes_are_an_event_or_a_rejected_one(value: bytes) -> None:
     """Nothing but EventRejected leaves the parser, and what it took the engine can live with and put into bytes."""
-    try:
-        event = parse(value)
-    except EventRejected as rejected:
-        assert "\n" not in str(rejected)
+    event = _parsed(value)
+    if event is None:
         return
     run = Replay(policy())
     for decision in [*run.feed(event), *run.feed(event), *run.finish()]:
         json.loads(dumps(decision))
     for state in run.states.values():
         assert load_state(dump_state(state)) == state
+
+
+def _parsed(value: bytes | None, headers: Any = ()) -> Event | None:
+    """The event, or None where it was rejected, in one line."""
+    try:
+        return parse(value, headers)
+    except EventRejected as rejected:
+        said = str(rejected)
+    assert len(said.splitlines()) == 1
+    return None
 
 
 _header_names = st.sampled_from(["ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "ce_data",
@@ -95,16 +104,13 @@ _header_values = st.binary(max_size=6) | st.none() | st.sampled_from(
 
 
 @given(st.none() | st.binary(max_size=20) | st.just(b"{}"), st.lists(st.tuples(_header_names, _header_values)))
-@often(600)
+@often(300)
 def test_any_headers_are_an_event_or_a_rejected_one(value: bytes | None, headers: list[tuple[str, Any]]) -> None:
-    """The binary mode too: headers of anyone, missing, twice, without a value or not UTF-8, beside any value or none."""
+    """The binary mode too: headers missing, twice, without a value or not UTF-8, beside any value or none."""
     complete = [("ce_specversion", b"1.0"), ("ce_id", b"e"), ("ce_source", b"/s"), ("ce_type", b"customer.erased"),
         ("ce_time", TIME.encode()), ("ce_subject", b"c")]  # fmt: skip
     for some in (headers, complete + headers):
-        try:
-            parse(value, some)
-        except EventRejected as rejected:
-            assert "\n" not in str(rejected)
+        _parsed(value, some)
 
 
 def _damage(body: bytes, at: int, with_: bytes) -> bytes:
@@ -113,7 +119,7 @@ def _damage(body: bytes, at: int, with_: bytes) -> bytes:
 
 
 @given(histories, st.integers(0, 10**6), st.binary(max_size=3) | st.sampled_from([b'"', b"0", b"null", b"]", b"-1"]))
-@often(120)
+@often(60)
 def test_a_damaged_record_is_unreadable_or_a_state(drawn: bytes, at: int, with_: bytes) -> None:
     """Cut short anywhere or with bytes changed: StateUnreadable or StateTooNew, or a state that can be stored again."""
     run = Replay(policy())
@@ -136,19 +142,20 @@ def test_any_bytes_are_a_state_or_say_why_not(body: bytes) -> None:
 def _readable(body: bytes) -> None:
     try:
         state = load_state(body)
-    except StateTooNew:
-        assert body[0] > 1
-    except StateUnreadable as error:
-        assert "\n" not in str(error)
+    except (StateUnreadable, StateTooNew) as error:
+        refused: Exception = error
     else:
         assert isinstance(state, State)
         assert load_state(dump_state(state)) == state
+        return
+    assert len(str(refused).splitlines()) == 1
+    assert isinstance(refused, StateTooNew) == bool(body and body[0] > 1)
 
 
 _yaml = st.lists(
-    st.sampled_from(["[", "]", "{", "}", ": ", ":", "- ", "? ", "&a ", "*a", "!!int ", "!!bool ", "!!omap ", "!x ", "<<: ",
-        "\n", "\n  ", "'", '"', "|\n", ">\n", "#", "%", "\\x", "\u2028", "a", "1", "~", "---\n", "\t", "0x", "0x_", "1_",
-        "1e9", "2001-99-01", "rulebook: r\n", "version: ", "respect:\n", "  caps: "]),
+    st.sampled_from(["[", "]", "{", "}", ": ", ":", "- ", "? ", "&a ", "*a", "!!int ", "!!bool ", "!!omap ", "!x ",
+        "<<: ", "\n", "\n  ", "'", '"', "|\n", ">\n", "#", "%", "\\x", "\u2028", "a", "1", "~", "---\n", "\t", "0x",
+        "0x_", "1_", "1e9", "2001-99-01", "rulebook: r\n", "version: ", "respect:\n", "  caps: "]),
     max_size=14,
 ).map(lambda parts: "".join(parts).encode())  # fmt: skip
 
@@ -164,18 +171,18 @@ def damaged_rulebooks(draw: st.DrawFn) -> bytes:
 
 
 @given(st.binary(max_size=60) | _yaml | damaged_rulebooks())
-@often(250)
+@often(150)
 def test_any_text_is_a_rulebook_or_tells_every_fault(text: bytes) -> None:
     """Nothing but RulebookError leaves the reader; each fault has its place and fits in a line."""
+    problems = []
     try:
         rulebook.parse(text, "r.yaml")
     except RulebookError as error:
-        assert error.problems
-        for problem in error.problems:
-            note(problem.message)
-            assert problem.line >= 1
-            assert problem.column >= 1
-            assert len(problem.message.splitlines()) == 1
+        problems = error.problems or [Problem(0, 0, "")]
+    for problem in problems:
+        note(problem.message)
+        assert min(problem.line, problem.column) >= 1
+        assert len(problem.message.splitlines()) == 1
 
 
 def _bomb() -> bytes:

@@ -36,7 +36,7 @@ def told(events: Iterable[Event], said: list[list[Decision]]) -> str:
 
 
 @given(histories)
-@often(600)
+@often(400)
 def test_nobody_is_spoken_to_against_their_will(drawn: bytes) -> None:
     """Never a marketing or survey act without consent, at night, outside windows, within 48 h of a purchase, above a
     cap."""
@@ -56,7 +56,7 @@ def test_nobody_is_spoken_to_against_their_will(drawn: bytes) -> None:
 
 
 @given(histories)
-@often(150)
+@often(80)
 def test_every_question_has_one_answer_and_every_promise_one_more(drawn: bytes) -> None:
     """Marketing and survey candidates share one answer, service and care have each their own; no answer comes
     uncalled."""
@@ -84,13 +84,13 @@ def test_every_question_has_one_answer_and_every_promise_one_more(drawn: bytes) 
 
 
 @given(histories, st.integers(0, 255), st.integers(0, 255))
-@often(120)
+@often(80)
 def test_a_repeat_says_nothing_and_changes_nothing(drawn: bytes, which: int, later: int) -> None:
     """Any event sent again within 7 days, at once or some events later, leaves states and decisions as they were."""
     events, _ = live(drawn)
     place = which % len(events)
     behind = place + later % 4
-    run, said = Replay(policy()), []
+    run, said = Replay(policy()), list[Decision]()
     for number, event in enumerate(events):
         said += run.feed(event)
         if number == behind and run.now < events[place].time + 7 * DAY:
@@ -104,11 +104,11 @@ def test_a_repeat_says_nothing_and_changes_nothing(drawn: bytes, which: int, lat
 
 
 @given(histories)
-@often(120)
+@often(80)
 def test_a_run_that_is_stored_and_read_again_goes_on_as_if_nothing_were(drawn: bytes) -> None:
     """Snapshot and resume between any two events equals straight through, byte for byte, decisions and states."""
     events, _ = live(drawn)
-    run, said = Replay(policy()), []
+    run, said = Replay(policy()), list[Decision]()
     for event in events:
         said += run.feed(event)
         for subject, state in run.states.items():
@@ -124,7 +124,7 @@ def test_a_run_that_is_stored_and_read_again_goes_on_as_if_nothing_were(drawn: b
 
 
 @given(histories)
-@often(120)
+@often(80)
 def test_one_id_has_one_payload_and_is_said_once(drawn: bytes) -> None:
     """No decision id comes twice in a run, and another run of the same events says the same bytes."""
     events, said = live(drawn)
@@ -141,9 +141,9 @@ def test_memory_stays_bounded_however_much_happens() -> None:
     """The largest texts in the greatest numbers fill the memory once; after that it grows no more."""
     run = Replay(policy())
     sizes = []
-    for part in range(3):
+    for part in range(2):
         for sent in flood(part):
             list(run.feed(parse(sent)))
         sizes.append(max(len(dump_state(state)) for state in run.states.values()))
     assert sizes[0] < 12_000_000, "below the largest record that the chassis can store"
-    assert sizes[2] <= sizes[0] * 1.02
+    assert sizes[1] <= sizes[0] * 1.02

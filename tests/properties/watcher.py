@@ -129,7 +129,7 @@ class Watcher:
             if channel in (None, act.channel):
                 counted = [one for one in standing if act.time < one.time + per and channel in (None, one.channel)]
                 if len(counted) > limit:
-                    yield f"{len(counted)} in {per // HOUR} hours where {limit} are allowed ({channel or 'all channels'})"
+                    yield f"{len(counted)} in {per // HOUR} h on {channel or 'all channels'}, {limit} allowed"
 
 
 def _inside(clock: datetime, window: Any) -> bool:
