@@ -35,8 +35,8 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## Watch real shop days become decisions (ARGS=--plain for logs, BROKER=host:port for a Kafka of yours)
 	@$(BIN)/decisioning demo $(if $(BROKER),--broker $(BROKER)) $(ARGS)
 
-test: $(READY) ## Run all tests (ARGS=… goes to pytest)
-	$(BIN)/python -m pytest $(ARGS)
+test: $(READY) ## Run all tests, a few side by side (ARGS=… goes to pytest)
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
 
 lint: $(READY) ## Check the style
 	$(BIN)/ruff check .

@@ -45,9 +45,9 @@ class Round:
         return {**found, "total": round(total / self.events / 1000, 2), "ratio": round(total / self.spent["floor"], 2)}
 
 
-def bench_engine(rules: Path, *, rounds: int, seed: int, as_json: bool) -> int:
-    """Run it and print medians with their spread, or JSON; the exit code."""
-    values = [fact.value for fact in history(invoices(), seed).facts]
+def bench_engine(rules: Path, *, rounds: int, seed: int, as_json: bool, events: int | None = None) -> int:
+    """Run it over the first `events` (None: all) and print medians with their spread, or JSON; the exit code."""
+    values = [fact.value for fact in history(invoices(), seed).facts[:events]]
     book = rulebook.parse(rules.read_bytes(), str(rules))
     done = [_round(values, Policy(book, Catalogue())) for _ in range(rounds)]
     reports = [one.report() for one in done]
@@ -55,9 +55,7 @@ def bench_engine(rules: Path, *, rounds: int, seed: int, as_json: bool) -> int:
         print(orjson.dumps({"events": done[0].events, "rounds": reports}).decode())
         return 0
     one = done[0]
-    print(
-        f"{one.events:,} events, {one.decisions:,} decisions, {one.state_bytes // one.events:,} bytes of state each time"
-    )
+    print(f"{one.events:,} events, {one.decisions:,} decisions, {one.state_bytes // one.events:,} bytes of state")
     print(f"{'stage':8} {'median':>9} {'min':>9} {'max':>9}   us an event, {rounds} rounds")
     for name in (*STAGES, "total", "floor", "ratio"):
         column = [report[name] for report in reports]

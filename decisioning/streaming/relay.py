@@ -61,7 +61,7 @@ def read(record: Record) -> Wake | Forwarded | None:
         if kinds[-1:] == [_WAKE] and record.value is not None:
             return _decode(record.value)
         if kinds[-1:] == [_EVENT]:
-            hops = [int(content) for name, content in record.headers if name == HOPS]
+            hops = [int(content or b"") for name, content in record.headers if name == HOPS]  # none: no number
             return Forwarded([pair for pair in record.headers if pair[0] not in (KIND, HOPS)], hops[-1])
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, IndexError):
         return None

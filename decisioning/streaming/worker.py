@@ -173,8 +173,8 @@ class Worker:
         return (dead_letter(record, error, topic=self._dead_letters, bound=KEPT, stage=stage),)
 
     def _woken(self, state: State | None, message: relay.Wake) -> Applied[State] | None:
-        if state is None or state.wake_at is None or state.wake_at > message.due:
-            return None  # it was answered in the meantime
+        if state is None or state.wake_at != message.due:
+            return None  # it was answered in the meantime, or waits for another instant
         now = max(message.due, state.now) if self._event_clock else max(self._wall(), message.due)
         self._metrics.wakes.inc()
         outputs: list[Output] = []

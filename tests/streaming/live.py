@@ -56,17 +56,21 @@ class WorkerProcess:
 
     def __init__(self, environment: dict[str, str], log: Path) -> None:
         self._log = log
+        self._began = log.stat().st_size if log.exists() else 0
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "decisioning", "run"],
                 env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
-        self._began = log.stat().st_size if log.exists() else 0
 
     @property
     def output(self) -> str:
-        """Everything that it and its predecessors of the same name printed."""
-        return self._log.read_text(errors="replace")
+        """Everything that it printed; its predecessors of the same name wrote before it into the same file."""
+        return self._log.read_bytes()[self._began :].decode(errors="replace")
+
+    def is_ready(self) -> bool:
+        """Whether it said that it takes records."""
+        return "ready\n" in self.output
 
     def ready(self, seconds: float = 40.0) -> WorkerProcess:
         """Wait until it takes records."""
@@ -75,7 +79,7 @@ class WorkerProcess:
             assert self.process.poll() is None, (
                 f"ended with {self.process.returncode} before it was ready: {self.output}"
             )
-            return "ready\n" in self.output[self._began :]
+            return self.is_ready()
 
         until(said_so, seconds, "ready")
         return self
@@ -135,6 +139,8 @@ class Live:
             {"bootstrap.servers": self.address, "partitioner": "murmur2_random", "linger.ms": 25, "log_level": 2,
              "message.max.bytes": 4_000_000, "queue.buffering.max.messages": 1_000_000, "enable.idempotence": True}
         )  # fmt: skip
+        # Of the workers' own group, which it never joins: it only asks what is committed.
+        self._asking = Consumer({"bootstrap.servers": self.address, "group.id": self.settings.group_id, "log_level": 2})
         self._workers: list[WorkerProcess] = []
         self._readers: dict[str, _Reader] = {}
 
@@ -149,10 +155,7 @@ class Live:
                 worker.kill()
         for reader in self._readers.values():
             reader.close()
-        self._broker.stop()
-
-    def lose(self) -> None:
-        """End the broker; everything in it is gone."""
+        self._asking.close()
         self._broker.stop()
 
     # -- workers ------------------------------------------------------------------------------------------------------
@@ -162,7 +165,7 @@ class Live:
         chosen: dict[str, object] = {
             "kafka": self.address, "partitions": self.partitions, "clock": "event", "rulebook": RETAIL,
             "data_dir": self.data(name), "http_port": 0, "fetch_wait_ms": 10, "session_timeout_ms": 1500,
-            "idle_wait_ms": 2000,
+            "idle_wait_ms": 2000, "commit_interval_ms": 250,
         } | self._given | more  # fmt: skip
         mine = {name: content for name, content in os.environ.items() if not name.startswith(PREFIX)}
         return mine | {PREFIX + name.upper(): str(content) for name, content in chosen.items()}
@@ -270,12 +273,8 @@ class Live:
 
     def committed(self, topic: str) -> int:
         """How many records of a topic the workers' group has committed."""
-        asking = Consumer({"bootstrap.servers": self.address, "group.id": self.settings.group_id, "log_level": 2})
-        try:
-            found = asking.committed([TopicPartition(topic, n) for n in range(self.partitions)], timeout=10)
-            return sum(max(0, tp.offset) for tp in found)
-        finally:
-            asking.close()
+        found = self._asking.committed([TopicPartition(topic, n) for n in range(self.partitions)], timeout=10)
+        return sum(max(0, tp.offset) for tp in found)
 
 
 class _Reader:

@@ -37,7 +37,7 @@ def broker(tmp_path: Path) -> Iterator[Live]:
 
 
 class Stream(threading.Thread):
-    """Publishes a history at an even pace, whatever becomes of the worker."""
+    """Publishes a part of the history at an even pace, whatever becomes of the worker."""
 
     def __init__(self, broker: Live, facts: list[Fact], seconds: float) -> None:
         super().__init__(daemon=True)
@@ -57,16 +57,18 @@ class Stream(threading.Thread):
 def kill_in_stream(broker: Live, facts: list[Fact], draw: Random, *, wipe: bool) -> tuple[Report, list[float]]:
     """Publish, kill and restart to the end; what the verifier finds, and the seconds to the first new decision."""
     broker.tell(products())
-    worker = broker.worker().ready()
-    stream = Stream(broker, facts, seconds=KILLS * 3.5)
-    stream.start()
+    share = len(facts) // (KILLS + 1)
+    worker = _started(broker, draw).ready()
     waits: list[float] = []
-    for turn in range(KILLS):
-        worker = _killed(broker, worker, draw, wipe=wipe, at_work=turn % 2 == 0)
-        began, known = time.monotonic(), broker.distinct()
-        until(partial(_has_more, broker, known), 60, "a new decision after a kill")
-        waits.append(time.monotonic() - began)
-    until(lambda: not stream.is_alive(), 60, "the end of the stream")
+    for turn in range(KILLS + 1):
+        stream = Stream(broker, facts[turn * share : (turn + 1) * share], seconds=3.0)
+        stream.start()
+        if turn < KILLS:
+            worker = _killed(broker, worker, draw, wipe=wipe, at_work=turn % 2 == 0)
+            began, known = time.monotonic(), broker.distinct()
+            until(partial(_has_more, broker, known), 60, "a new decision after a kill")
+            waits.append(time.monotonic() - began)
+        stream.join(60)
     broker.settle()
     assert worker.term() == 0, worker.output
     return broker.verified("w"), waits
@@ -80,13 +82,20 @@ def _killed(broker: Live, worker: WorkerProcess, draw: Random, *, wipe: bool, at
     """Kill the worker somewhere in its work or, after a restart, somewhere in that; start the next one."""
     assert worker.run_for(draw.uniform(0.2, 1.5)), worker.output
     worker.kill()
-    if not at_work:
-        worker = broker.worker()
-        assert worker.run_for(draw.uniform(1.0, 4.0)), worker.output
-        worker.kill()
     if wipe:
         broker.wipe()
-    return broker.worker()
+    if not at_work:
+        worker = _started(broker, draw)
+        assert worker.run_for(draw.uniform(1.0, 4.0)), worker.output
+        worker.kill()
+        if wipe:
+            broker.wipe()
+    return _started(broker, draw)
+
+
+def _started(broker: Live, draw: Random) -> WorkerProcess:
+    """A worker that commits seldom, so that much comes again, or often, so that a commit too early would show."""
+    return broker.worker(commit_interval_ms=draw.choice((20, 1000)))
 
 
 @pytest.mark.parametrize("wipe", [False, True], ids=["store kept", "store wiped"])

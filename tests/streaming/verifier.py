@@ -131,7 +131,7 @@ def sequential(policy: Policy, messages: Sequence[Event | relay.Wake | None]) ->
 
     for message in messages:
         if isinstance(message, relay.Wake):
-            if state is not None and state.wake_at is not None and state.wake_at <= message.due:
+            if state is not None and state.wake_at == message.due:
                 state = keep(on_wake(policy, state, max(message.due, state.now)))
         elif message is not None:
             now = max(message.time, state.now if state is not None else 0)
