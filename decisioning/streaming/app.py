@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import product
+from typing import Any, Final, cast
 
 import uvloop
 from prometheus_client import CollectorRegistry
@@ -17,23 +19,27 @@ from prometheus_client import CollectorRegistry
 from decisioning import rulebook as rulebooks
 from decisioning.catalogue import Catalogue
 from decisioning.decision import Outcome
-from decisioning.errors import Fault, RulebookError
+from decisioning.errors import EventRejected, Fault, RulebookError
 from decisioning.policy import Policy
 from decisioning.reasons import REASONS
 from decisioning.rulebook import Rulebook
 from decisioning.streaming import topics
 from decisioning.streaming.broadcast import Broadcast
 from decisioning.streaming.chassis.config import ChassisConfig
-from decisioning.streaming.chassis.job import Record
+from decisioning.streaming.chassis.job import Output, Record
+from decisioning.streaming.chassis.producer import Producer
 from decisioning.streaming.chassis.transport import App, build, serve
 from decisioning.streaming.http import HttpServer, Readiness
+from decisioning.streaming.letters import Letters
 from decisioning.streaming.metrics import Labels, Metrics
 from decisioning.streaming.settings import Settings, kafka_options, load
 from decisioning.streaming.watch import Watch
-from decisioning.streaming.worker import EVENT_TYPES, Worker
+from decisioning.streaming.worker import EVENT_TYPES, KEPT, Worker
 from decisioning.suppress.base import EVERY_CLASS
 
 EXIT_INPUT = 1
+SILENT_SECONDS: Final = 10.0
+"""Without an answer of Kafka for so long a worker is not ready; a fetch that finds nothing is answered within 5."""
 _GAUGE_SECONDS = 1.0
 
 
@@ -129,13 +135,14 @@ async def _work(settings: Settings, rulebook: Rulebook) -> int:
     metrics.rulebook.only(rulebook.rulebook, rulebook.version, rulebook.digest)
     watch = Watch(metrics)
     worker = Worker(Policy(rulebook, Catalogue()), settings, metrics, took=watch.read)
+    app = build(worker, config_of(settings), watch)
+    letters = Letters(settings, partial(_post, app), partial(_owns_letters, app), KEPT)
     broadcast = Broadcast(
         settings,
         [topics.name_of(settings, "products")],
         apply=lambda record: _describe(worker, metrics, record),
-        refuse=lambda record, error: metrics.dead_letters.inc(error.fault),
+        refuse=lambda record, error: _refuse(letters, metrics, record, error),
     )
-    app = build(worker, config_of(settings), watch)
     server = HttpServer(
         settings.http_host,
         settings.http_port,
@@ -144,12 +151,14 @@ async def _work(settings: Settings, rulebook: Rulebook) -> int:
     )
     async with server:
         print(f"http://{server.host}:{server.port}/metrics", file=sys.stderr, flush=True)
+        letters.start()  # first: what an earlier run published is forgotten while the rest is still being read
         broadcast.start()
         await broadcast.ready.wait()
         gauges = asyncio.create_task(_gauge(app, metrics))
         await serve(app, on_ready=lambda: print("ready", file=sys.stderr, flush=True))
         gauges.cancel()
         await broadcast.stop()
+        await letters.stop()
     return 0
 
 
@@ -158,12 +167,32 @@ def _describe(worker: Worker, metrics: Metrics, record: Record) -> None:
     metrics.broadcast.inc(record.topic)
 
 
+def _refuse(letters: Letters, metrics: Metrics, record: Record, error: EventRejected) -> None:
+    metrics.dead_letters.inc(error.fault)
+    letters.refused(record, error)
+
+
+async def _post(app: App, outputs: Sequence[Output]) -> Sequence[asyncio.Future[Any]]:
+    return await cast(Producer, app.producer).post(outputs)
+
+
+def _owns_letters(app: App) -> bool:
+    """Every worker reads the same topics whole; the one that owns lane 0 speaks for all."""
+    return not app.should_stop and 0 in app.progress.assigned
+
+
 def _readiness(broadcast: Broadcast, app: App) -> Readiness:
     progress = app.progress
-    lag = sum(progress.lag.values())
+    silent = broadcast.silent_for > SILENT_SECONDS
     return Readiness(
-        broadcast.ready.is_set() and progress.restored,
-        {"catalogue": broadcast.remaining, "restored": progress.restored, "lanes": len(progress.assigned), "lag": lag},
+        broadcast.ready.is_set() and progress.restored and not silent,
+        {
+            "broker": "silent" if silent else "answers",
+            "catalogue": broadcast.remaining,
+            "restored": progress.restored,
+            "lanes": len(progress.assigned),
+            "lag": sum(progress.lag.values()),
+        },
     )
 
 

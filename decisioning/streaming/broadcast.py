@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from time import monotonic
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -24,6 +25,7 @@ from decisioning.streaming.topics import TopicsError, partition_counts
 
 _AT_ONCE: Final = 500  # records handed over before events and probes have their turn
 _IDLE_ROUNDS: Final = 3
+_LONGEST_WAIT_MS: Final = 1000  # a silent broker is noticed within it, whatever the fetch wait
 
 
 class Broadcast:
@@ -44,6 +46,8 @@ class Broadcast:
         self._apply, self._refuse = apply, refuse
         self._remaining: dict[str, int | None] = dict.fromkeys(topics)
         self._task: asyncio.Task[None] | None = None
+        self._answered: int | None = None
+        self._heard_at = monotonic()
         self.ready = asyncio.Event()
         """Set when every topic has been read to the end that it had at the start; never cleared."""
 
@@ -52,8 +56,14 @@ class Broadcast:
         """What `ready` waits for: records to read, by topic; None where that is not known yet. Empty when ready."""
         return {topic: count for topic, count in self._remaining.items() if count != 0}
 
+    @property
+    def silent_for(self) -> float:
+        """Seconds since a broker last answered a fetch, with records or without; before the first, since we began."""
+        return monotonic() - self._heard_at
+
     def start(self) -> None:
         """Begins to read, in a task of its own."""
+        self._heard_at = monotonic()
         self._task = supervise(self._run(), lambda: f"the reader of {', '.join(self._topics)}")
 
     async def stop(self) -> None:
@@ -124,8 +134,9 @@ class Broadcast:
 
     async def _take(self, consumer: AIOKafkaConsumer) -> int:
         """Hands over what waits, or comes within a few fetches; returns how many records that were."""
-        wait_ms = 4 * self._settings.fetch_wait_ms
+        wait_ms = min(4 * self._settings.fetch_wait_ms, _LONGEST_WAIT_MS)
         fetched = await consumer.getmany(timeout_ms=wait_ms, max_records=_AT_ONCE)
+        self._listen(consumer)
         for records in fetched.values():
             for record in records:
                 try:
@@ -135,6 +146,12 @@ class Broadcast:
         if fetched:
             await asyncio.sleep(0)  # `getmany` does not give way while it has something
         return sum(map(len, fetched.values()))
+
+    def _listen(self, consumer: AIOKafkaConsumer) -> None:
+        """Notes whether any partition was answered since the last time; aiokafka's own times follow the wall clock."""
+        answered = max((consumer.last_poll_timestamp(tp) or 0 for tp in consumer.assignment()), default=0)
+        if answered and answered != self._answered:
+            self._answered, self._heard_at = answered, monotonic()
 
     def _check_partitions(self, consumer: AIOKafkaConsumer, counts: dict[str, int]) -> None:
         for topic, count in counts.items():

@@ -1,9 +1,10 @@
 """A Kafka broker for one machine and a few minutes: librdkafka's mock cluster, in a process of its own.
 
-It speaks the real wire protocol to any client (produce, fetch, groups, commits, idempotence) and needs neither Java nor
-Docker. What it is not: durable (everything is gone when it ends), roomy (a partition keeps about 5 MB, older records
-vanish), compacting, or able to create topics on request, so the topics are named when it starts. It refuses commits while
-a group rebalances, which a real broker does not.
+It speaks the real wire protocol to any client (produce, fetch, groups, commits, idempotence) and needs neither Java
+nor Docker. What it is not: durable (everything is gone when it ends), roomy (a partition keeps about 5 MB, older
+records vanish), compacting, or able to create topics on request, so the topics are named when it starts. Unlike a real
+broker it refuses commits while a group rebalances, waits out a member's session (less a second) when another joins,
+and may refuse that member once; the chassis then ends with code 77, and its restart joins.
 
     python -m decisioning.streaming.broker --topics orders,decisions --partitions 4
 
@@ -70,7 +71,9 @@ class Broker:
     def __enter__(self) -> Broker:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
 

@@ -242,10 +242,12 @@ def _check_fates(evidence: Evidence, applied: set[tuple[str, int, int]], report:
         dead[origin].add((letter.key, letter.value, letter.timestamp, tuple(letter.headers)))
     relayed = {(record.value, record.timestamp) for record in evidence.sources[evidence.relay]}
     described = {record.value for record in evidence.products}
-    for records in evidence.sources.values():
+    for records in (*evidence.sources.values(), evidence.products):
         for record in records:
             place = (record.topic, record.partition, record.offset)
             fate, letters = _fate(evidence, record), dead.pop(place, set())
+            if records is evidence.products and fate is not Fate.PRODUCT:
+                fate = Fate.REFUSED  # only products belong there
             found = {
                 Fate.APPLIED: place in applied, Fate.REFUSED: bool(letters), Fate.SKIPPED: True,
                 Fate.FORWARDED: (record.value, record.timestamp) in relayed, Fate.PRODUCT: record.value in described,

@@ -1,4 +1,4 @@
-"""Everything the chassis is told once, at its start. Plain data: whoever embeds it decides where the values come from."""
+"""Everything the chassis is told once, at its start: plain data, whoever embeds it decides where it comes from."""
 
 from __future__ import annotations
 

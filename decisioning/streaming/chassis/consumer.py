@@ -3,16 +3,16 @@
 Replaced in Faust 0.15.3, `faust.transport.consumer.Consumer` and `faust.transport.drivers.aiokafka`:
 
 - `_drain_messages` (single messages at a time are ten times slower than batches; Faust's pressure callbacks stall
-  `getmany` for 1 s, as does its wait while all is paused; test_transport.py::test_every_record_is_answered_once).
-  A partition with too many unfinished records is not fetched until some are finished.
+  `getmany` for 1 s, as does its wait while all is paused; test_transport.py::test_every_record_is_answered_once). A
+  partition with too many unfinished records is not fetched until some are finished.
 - `perform_seek` (T2: without a committed offset, or at offset 0, it does not rewind;
-  test_transport.py::test_a_first_start_takes_the_whole_backlog) and `seek_wait` (what was fetched before a seek must not be
-  delivered after it).
+  test_transport.py::test_a_first_start_takes_the_whole_backlog) and `seek_wait` (what was fetched before a seek must
+  not be delivered after it).
 - `commit`, `ack`, `wait_empty` (T4, T11: offsets are committed per finished record here, never per message).
 - `on_partitions_revoked` (T11: it forgets what to commit before it commits;
-  test_transport.py::test_a_second_worker_joins_and_leaves).
-- `AIOKafkaConsumerThread._create_worker_consumer` (T40: a fetch wait of 1.5 s and other numbers unfit for real time),
-  `AIOKafkaConsumerThread._commit` (T32: a commit that fails ends the process, but for a rebalance).
+  test_consumer.py::test_what_is_finished_is_committed_before_the_partitions_go).
+- `AIOKafkaConsumerThread._create_worker_consumer` (T40: a fetch wait of 1.5 s and other numbers unfit for real
+  time), `AIOKafkaConsumerThread._commit` (T32: a commit that fails ends the process, but for a rebalance).
 """
 
 from __future__ import annotations
@@ -148,8 +148,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
             tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type, [], None, batch, None,
             tp=tp, time_in=time.monotonic(), generation_id=generation,
         )  # fmt: skip
-        # Where flow is suspended the callback would wait for the next generation and deliver then what is stale.
-        await self.wait_first(self.callback(message), self.suspend_flow.wait())
+        app = self.app
+        if app.flow_control.is_active() and not app.topics._tp_to_callback_lock.locked():
+            await self.callback(message)  # has nothing to wait for
+        else:
+            # Where flow is suspended the callback would wait for the next generation and deliver then what is stale.
+            await self.wait_first(self.callback(message), self.suspend_flow.wait())
 
     def resume_partitions(self, tps: Iterable[TP]) -> None:
         """Fetch from `tps` again."""
@@ -194,8 +198,9 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
         starts = {}
         for tp, offset in zip(ordered, known, strict=True):
             if offset and offset < first[tp] and tp.topic not in self.app.chassis.sparse:
-                crash(TOPICS, f"{tp.topic}[{tp.partition}]: committed up to {offset}, but retention has removed all before"
-                      f" {first[tp]}: those records are lost; commit {first[tp]} for group {self.app.chassis.group} to go on")  # fmt: skip
+                crash(TOPICS, f"{tp.topic}[{tp.partition}]: committed up to {offset}, but retention has removed all"
+                      f" before {first[tp]}: those records are lost; to go on without them, commit {first[tp]} for"
+                      f" group {self.app.chassis.group}")  # fmt: skip
             starts[tp] = offset or first[tp]
         self._finished = dict(starts)
         self._committed = {tp: offset for tp, offset in zip(ordered, known, strict=True) if offset}
@@ -212,6 +217,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
         """Nothing: that Faust is done with a message says nothing about its records."""
         return True
 
+    @property
+    def uncommitted(self) -> bool:
+        """Whether anything is finished and not committed; a watchdog's thread asks."""
+        return any(offset > self._committed.get(tp, 0) for tp, offset in list(self._finished.items()))
+
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit all that is finished; whether anything was committed."""
         async with self._commit_lock:
@@ -220,7 +230,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
                 try:
                     done = await self._commit(offsets)
                 except KafkaError as error:
-                    crash(GROUP, f"Kafka refused a commit ({type(error).__name__}: {error}); a restart goes on from the last")
+                    kind = type(error).__name__
+                    crash(GROUP, f"Kafka refused a commit ({kind}: {error}); a restart goes on from the last one")
                 if not done:
                     return False
                 self._committed.update(offsets)

@@ -1,9 +1,9 @@
 """The fixed header that stands before every state, in the changelog and in the store.
 
-It is what the chassis itself needs to know about a key, so that it never has to understand a state: whether the key still
-exists, when it wants to be woken, and which records it has already seen (its watermarks). Layout, big-endian:
+It is what the chassis itself needs to know about a key, so that it never has to understand a state: whether the key
+still exists, when it wants to be woken, and which records it has already seen (its watermarks). Layout, big-endian:
 
-    version u8 | flags u8 | epoch u64 | sequence u64 | wake_at i64 | clock i64 | n u8 | n x (topic u8, offset i64) | body
+    version u8 | flags u8 | epoch u64 | sequence u64 | wake_at i64 | clock i64 | n u8 | n x (topic u8, offset i64)
 """
 
 from __future__ import annotations

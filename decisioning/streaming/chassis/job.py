@@ -1,7 +1,7 @@
 """What an application tells the chassis, and what it gets from it.
 
-A `Job` is pure and in memory: it reads a record, applies it to the state of one key and says what to publish. Everything
-that can fail, wait or be repeated (Kafka, RocksDB, commits, restarts) is the chassis' business.
+A `Job` is pure and in memory: it reads a record, applies it to the state of one key and says what to publish.
+Everything that can fail, wait or be repeated (Kafka, RocksDB, commits, restarts) is the chassis' business.
 
 Times are integer microseconds since the Unix epoch (instants); only Kafka's own record timestamps are milliseconds.
 """
@@ -21,22 +21,39 @@ class Record(Protocol):
     """A record as it was fetched; aiokafka's `ConsumerRecord` satisfies it."""
 
     @property
-    def topic(self) -> str: ...
+    def topic(self) -> str:
+        """Where it was fetched from."""
+        ...
+
     @property
-    def partition(self) -> int: ...
+    def partition(self) -> int:
+        """Number of the partition, and so of the lane."""
+        ...
+
     @property
-    def offset(self) -> int: ...
+    def offset(self) -> int:
+        """Its place in the partition."""
+        ...
+
     @property
     def timestamp(self) -> int:
         """Milliseconds since the Unix epoch, set by the producer or the broker."""
         ...
 
     @property
-    def key(self) -> bytes | None: ...
+    def key(self) -> bytes | None:
+        """What the producer chose; None: none."""
+        ...
+
     @property
-    def value(self) -> bytes | None: ...
+    def value(self) -> bytes | None:
+        """What it says; None: a tombstone."""
+        ...
+
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Names and values, in order, names may repeat."""
+        ...
 
 
 class Output(NamedTuple):

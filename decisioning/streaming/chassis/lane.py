@@ -1,14 +1,15 @@
 """A lane: partition n of all source topics together, with one writer.
 
-It keeps the records that wait, in one queue a topic, and hands them out as Kafka Streams does: the next one is that with
-the smallest Kafka timestamp over the heads of the queues, at a tie the topic named first. Where a topic is known to have
-more but nothing of it has been fetched, the lane waits a bounded time before it goes on without (KIP-695).
+It keeps the records that wait, in one queue a topic, and hands them out as Kafka Streams does: the next one is that
+with the smallest Kafka timestamp over the heads of the queues, at a tie the topic named first. Where a topic is
+known to have more but nothing of it has been fetched, the lane waits a bounded time before it goes on without
+(KIP-695).
 
 Around the job it keeps the overlay: decoded states that are newer than the local store. `take` runs records over it,
 `seal` turns what they did into what is to be written, `written` lets go of what the store has.
 
-Trap T3: offsets of a topic that jump are taken for compaction by Faust, so that every loss is invisible. Here a jump in a
-topic that is not declared sparse is a `GapError` (test_lane.py::test_a_jump_in_offsets_is_an_error).
+Trap T3: offsets of a topic that jump are taken for compaction by Faust, so that every loss is invisible. Here a jump
+in a topic that is not declared sparse is a `GapError` (test_lane.py::test_a_jump_in_offsets_is_an_error).
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ class Held(Generic[S]):
 class Part(Generic[S]):
     """What one slice does to one lane: what to write where, and how far it then is."""
 
-    __slots__ = ("acks", "batch", "changelog", "clock", "count", "finished", "held", "outputs", "replayed", "taken", "wakes")
+    __slots__ = (
+        "acks", "batch", "changelog", "clock", "count", "finished", "held", "outputs", "replayed", "taken", "wakes",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.changelog: list[tuple[bytes, bytes | None]] = []
@@ -127,7 +130,7 @@ class Lane(Generic[M, S]):
         return [names.index(topic) for topic in self._config.topics], msgspec.msgpack.encode(names) if new else None
 
     def put(self, place: int, records: Sequence[Record]) -> None:
-        """Take in fetched `records` of the topic at `place`. Raises `GapError` where some are missing before or in them."""
+        """Take in fetched `records` of the topic at `place`. Raises `GapError` where some are missing."""
         expected = self._next[place]
         if records[0].offset < expected:
             records = [record for record in records if record.offset >= expected]
@@ -146,8 +149,8 @@ class Lane(Generic[M, S]):
                 break
             expected += 1
         return (
-            f"{record.topic}[{self.number}]: offsets {expected} to {record.offset - 1} are missing; a restart reads them"
-            " again. If retention removed them, or this topic is compacted or written by transactions, declare it sparse"
+            f"{record.topic}[{self.number}]: offsets {expected} to {record.offset - 1} are missing; a restart reads"
+            " them again. If this topic is compacted or written by transactions, declare it sparse"
         )
 
     def saw(self, place: int, end: int) -> None:
@@ -164,7 +167,7 @@ class Lane(Generic[M, S]):
         return [max(0, end - n) + u for end, n, u in zip(self._end, self._next, self.unfinished, strict=True)]
 
     def hold(self, now: float) -> float:
-        """Seconds to wait for a topic that lags before records are taken from the others; 0: none. `now` is monotonic."""
+        """Seconds to wait for a topic that lags before others are taken from; 0: none. `now` is a perf_counter."""
         wait = 0.0
         for place, queue in enumerate(self._queues):
             if queue or self._end[place] <= self._next[place]:

@@ -1,4 +1,4 @@
-"""What the chassis tells whoever counts: metrics, tests, a live view. Every call is short, in the event loop's thread."""
+"""What the chassis tells whoever counts: metrics, tests, a live view. It calls from the event loop's thread."""
 
 from __future__ import annotations
 

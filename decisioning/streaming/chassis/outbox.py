@@ -1,12 +1,13 @@
 """What a lane has said and Kafka has not yet been told that it was said.
 
-Before a slice's states go to the changelog, its outbox record does: every record that the slice handled, as topic index,
-offset and key, each with all its outputs as bytes. If the process dies, its successor gets the same records again, finds
-each at or below its key's watermark, and publishes from here what was said the first time, byte for byte. Once the
-offsets are committed past, nobody can ask any more, and the record is removed from changelog and store.
+Before a slice's states go to the changelog, its outbox record does: every record that the slice handled, as topic
+index, offset and key, each with all its outputs as bytes. If the process dies, its successor gets the same records
+again, finds each at or below its key's watermark, and publishes from here what was said the first time, byte for
+byte. Once the offsets are committed past, nobody can ask any more, and the record is removed from changelog and
+store.
 
-Entries above their key's watermark are void: the state that they belong to was never written, and the record is redone.
-Long slices fill several records, so that none nears the broker's limit (trap T18).
+Entries above their key's watermark are void: the state that they belong to was never written, and the record is
+redone. Long slices fill several records, so that none nears the broker's limit (trap T18).
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def decode(raw: bytes) -> tuple[list[Entry], list[bytes]]:
     """What `encode` was given. Raises `FormatError`."""
     if not raw or raw[0] != _VERSION:
         raise FormatError(
-            f"an outbox record has format {raw[0] if raw else 'none'}, this program knows {_VERSION}: start the newer one"
+            f"an outbox record has format {raw[0] if raw else 'none'}, this program knows {_VERSION}:"
+            " start the newer one again"
         )
     try:
         entries, forgotten = _decode(raw[1:])

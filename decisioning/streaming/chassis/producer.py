@@ -2,15 +2,17 @@
 
 Replaced in Faust 0.15.3, `faust.transport.drivers.aiokafka.Producer`:
 
-- `_settings_default`, `_settings_auth`, `_settings_extra` (T14: outside of transactions Faust's producer is not idempotent,
-  so that retries duplicate and reorder; test_producer.py::test_the_producer_is_idempotent_and_waits_for_all_replicas).
+- `_settings_default`, `_settings_auth`, `_settings_extra` (T14: outside of transactions Faust's producer is not
+  idempotent, so that retries duplicate and reorder;
+  test_producer.py::test_the_producer_is_idempotent_and_waits_for_all_replicas).
 - `flush` (T7: its buffer gives up after 100 ms without progress, and the commit goes on;
   test_producer.py::test_flush_waits_for_records_in_flight). Nothing of ours is in that buffer.
-- `send` is not used. `post` hands records to aiokafka's accumulator and returns the acknowledgement, which the slices
-  await (T6: Faust only logs a failed send, then commits; test_faults.py::test_a_refused_record_ends_the_worker).
+- `send` is not used. `post` hands records to aiokafka's accumulator and returns the acknowledgement, which the
+  slices await (T6: Faust only logs a failed send, then commits;
+  test_faults.py::test_a_refused_record_ends_the_worker).
 
-Used in aiokafka 0.14.0 below its public `send`: the accumulator, for records of neither key nor value (a dead letter of such
-a record), and because a slice sends hundreds of records in a row.
+Used in aiokafka 0.14.0 below its public `send`: the accumulator, for records of neither key nor value (a dead letter
+of such a record), and because a slice sends hundreds of records in a row.
 """
 
 from __future__ import annotations
@@ -86,7 +88,8 @@ class Producer(driver.Producer):  # type: ignore[misc]  # Faust is untyped here
 
     async def _partitions(self, topic: str) -> list[TopicPartition]:
         """All partitions of `topic`, which do not change while we run: states could not follow their keys."""
-        return [TopicPartition(topic, number) for number in sorted(await self._producer.client._wait_on_metadata(topic))]
+        numbers = await self._producer.client._wait_on_metadata(topic)
+        return [TopicPartition(topic, number) for number in sorted(numbers)]
 
     async def flush(self) -> None:
         """Return once everything that was handed over is acknowledged or has failed; those who sent it await which."""

@@ -2,10 +2,10 @@
 
 Replaced in Faust 0.15.3, `faust.tables.recovery.Recovery`:
 
-- `on_recovery_completed` (T1: it resumes the source partitions, seeks then, and last clears the queues, so that what was
-  fetched in between is lost for ever; test_transport.py::test_a_restart_with_a_wiped_store_loses_nothing).
-- `FlowControlEvent.resume` of mode 0.7.1, by `Flow` (T1, T45: it clears all queues whenever it is called, also while the
-  standbys' records are in them).
+- `on_recovery_completed` (T1: it resumes the source partitions, seeks then, and last clears the queues, so that what
+  was fetched in between is lost for ever; test_recovery.py::test_lanes_open_before_anything_is_fetched).
+- `FlowControlEvent.resume` of mode 0.7.1, by `Flow` (T1, T45: it clears all queues whenever it is called, also while
+  the standbys' records are in them).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Recovery(FaustRecovery):  # type: ignore[misc]  # Faust is untyped here
             return
         self.flush_buffers()  # whatever of the changelog is still on its way would come after what the lanes write
         sources: set[TP] = consumer.sources()
-        await self._wait(app.open_lanes(sources), timeout=app.conf.broker_request_timeout)
+        await self._wait(app.open_lanes(sources))  # a timeout would end the recovery in silence
         self.completed.set()
         app.flow_control.resume()
         consumer.resume_flow()

@@ -5,8 +5,8 @@ A slice takes what waits in the lanes until its few milliseconds are used, so it
     outbox record, then changed states -> changelog -> wait for their acks -> local stores, one write a lane
     -> outputs, in order -> wait for their acks -> its records are finished and may be committed.
 
-So the changelog is the truth and the store its cache, nothing is said before it is remembered, and nothing counts as done
-before it is said. Several slices may be on their way at once; each of the three steps takes them in order.
+So the changelog is the truth and the store its cache, nothing is said before it is remembered, and nothing counts as
+done before it is said. Several slices may be on their way at once; each of the three steps takes them in order.
 """
 
 from __future__ import annotations

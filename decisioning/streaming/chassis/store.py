@@ -1,15 +1,16 @@
 """One RocksDB a partition: the cache of what the changelog knows.
 
-Keys: a state stands under its own key; everything of the chassis' own begins with a NUL byte, and so a key that itself is
-empty or begins with NUL is written behind ``NUL k``. The same names are used in the changelog.
+Keys: a state stands under its own key; everything of the chassis' own begins with a NUL byte, and so a key that
+itself is empty or begins with NUL is written behind ``NUL k``. The same names are used in the changelog.
 
     NUL o + epoch + number   an outbox record          (also in the changelog)
     NUL t                    topic names by index      (also in the changelog)
     NUL w + due + key        the index of wakes        (only here: follows from the headers)
     NUL m                    changelog offset up to which this store is true, newest clock (only here)
 
-Everything that belongs together is written in one `WriteBatch`, the changelog offset with it, so after any crash the store
-is the changelog up to some offset, never something between. No fsync: what a power cut takes, the changelog gives back.
+Everything that belongs together is written in one `WriteBatch`, the changelog offset with it, so after any crash the
+store is the changelog up to some offset, never something between. No fsync: what a power cut takes, the changelog
+gives back.
 
 Against Faust's own RocksDB store (trap T22): small memtables, one block cache for all partitions, few open files; an
 explicit close and no waiting for a lock (T23).
@@ -101,7 +102,7 @@ class Store:
         return value
 
     def write(self, batch: WriteBatch, offset: int | None, clock: int = 0) -> None:
-        """Write `batch` at once; with it that the store now holds the changelog up to `offset`, and the newest clock."""
+        """Write `batch` at once, and with it that the store now holds the changelog up to `offset`, and `clock`."""
         if offset is not None:
             self.offset = offset
         if clock > self.clock:
@@ -111,7 +112,7 @@ class Store:
         self._db.write(batch)
 
     def restore(self, records: Iterable[Record]) -> int:
-        """Apply changelog `records` that are newer than this store, in one write; how many. Raises `header.FormatError`."""
+        """Apply changelog `records` newer than this store, in one write; how many. Raises `header.FormatError`."""
         batch, clock, count, last = self.batch(), 0, 0, -1 if self.offset is None else self.offset
         for record in records:
             if record.offset <= last:
@@ -195,4 +196,5 @@ def _options(cache: Cache, memtable_bytes: int) -> Options:
 def _refusal(path: Path, reason: str) -> str:
     if "lock" in reason.lower():
         return f"{path} is in use by another process: give each worker a data directory of its own"
-    return f"{path} cannot be opened ({reason.splitlines()[0]}): remove this directory and it is restored from the changelog"
+    first = reason.splitlines()[0]
+    return f"{path} cannot be opened ({first}): remove this directory, and it is restored from the changelog"

@@ -1,11 +1,12 @@
 """Faust's table, reduced to what it is good for: knowing which changelog partitions are ours and reading them.
 
-A `Partitions` is the store behind the one table: a RocksDB a partition (`store.Store`), opened when its changelog partition
-is assigned, closed when it is taken away. States are not read or written through the table: the lanes do that.
+A `Partitions` is the store behind the one table: a RocksDB a partition (`store.Store`), opened when its changelog
+partition is assigned, closed when it is taken away. States are not read or written through the table: the lanes do
+that.
 
-Replaced in Faust 0.15.3: `faust.tables.table.Table._new_store` (our store), `faust.tables.manager.TableManager.on_start` (it
-sleeps 1 s before every start) and `.recovery` (our `Recovery`), `faust.serializers.schemas.Schema.compile` (a batch is not
-decoded).
+Replaced in Faust 0.15.3: `faust.tables.table.Table._new_store` (our store),
+`faust.tables.manager.TableManager.on_start` (it sleeps 1 s before every start) and `.recovery` (our `Recovery`),
+`faust.serializers.schemas.Schema.compile` (a batch is not decoded).
 """
 
 from __future__ import annotations
@@ -51,8 +52,6 @@ class Partitions(FaustStore):  # type: ignore[misc]  # Faust is untyped here
         self._open: dict[int, Store] = {}
         self._written: set[int] = set()
         """Partitions whose store a lane writes: the changelog has nothing to tell them."""
-        self.restored = 0
-        """Changelog records applied so far."""
 
     def store(self, partition: int) -> Store:
         """The local store of `partition`, opened if it is not yet; ends the process where it cannot be."""
@@ -85,13 +84,16 @@ class Partitions(FaustStore):  # type: ignore[misc]  # Faust is untyped here
                 if message.partition in self._written:
                     continue
                 count = self.store(message.partition).restore(message.value)
-                self.restored += count
+                self.app.restored_records += count
                 self.app.observer.restored(message.partition, count)
         except Exception as error:
             crash(*explain(error, "restoring from the changelog"))
 
-    async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:
-        """Close the stores of partitions that are no longer ours; another worker on this machine may want them."""
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Close the stores of partitions that are no longer ours; until lanes open, the changelog writes the others."""
+        self._written.clear()
         ours = {tp.partition for tp in assigned if tp.topic == self._config.changelog}
         for partition in [number for number in self._open if number not in ours]:
             self._open.pop(partition).close()

@@ -6,8 +6,8 @@
 Replaced in Faust 0.15.3: `faust.app.base.App._new_transport`, `._new_producer_transport` (ours), `.flow_control`
 (`recovery.Flow`), `._crash` (crash-only: a service that fails ends the process, T5, T32; test_faults.py), and
 `faust.transport.consumer.Fetcher._fetcher` (cancelled while the group rebalances it crashes the app;
-test_transport.py::test_a_second_worker_joins_and_leaves). Never used: its web server, router, leader, topic declaration,
-transactions, windows, agents with concurrency (T4, T8, T16, T24, T31, T34, T35, T36, T46).
+test_transport.py::test_a_second_worker_joins_and_leaves). Never used: its web server, router, leader, topic
+declaration, transactions, windows, agents with concurrency (T4, T8, T16, T24, T31, T34, T35, T36, T46).
 """
 
 from __future__ import annotations
@@ -89,6 +89,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
     chassis: ChassisConfig
     observer: Observer
     slicer: Slicer[Any, Any]
+    restored_records: int
+    """Changelog records applied to local stores so far; a watchdog's thread reads it."""
 
     def prepare(self, job: Job[Any, Any], config: ChassisConfig, observer: Observer) -> None:
         """Give the app its job, before anything of Faust is started."""
@@ -96,6 +98,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
         self.observer = observer
         self._job = job
         self._restored = asyncio.Event()
+        self.restored_records = 0
         self._tasks_of_ours: list[asyncio.Task[None]] = []
         self.slicer = Slicer(
             job,
@@ -117,8 +120,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
         self.agent(source, name="lanes")(self._take_in)
 
     def _new_watchdogs(self) -> list[Watchdog]:
-        """One over the slices; one over joining and restoring, which may have to wait for other workers to let go."""
-        limit = self.chassis.stall_seconds
+        """Over the slices; over joining and restoring, which may wait for other workers; over the commits (T32)."""
+        config, limit = self.chassis, self.chassis.stall_seconds
         return [
             Watchdog(
                 limit,
@@ -127,10 +130,16 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
                 where=self.slicer.at_hand,
             ),
             Watchdog(
-                limit + self.chassis.rebalance_ms / 1000,
+                limit + config.rebalance_ms / 1000,
                 busy=lambda: not self._restored.is_set(),
-                progress=lambda: (self.rebalancing_count, self.states.data.restored),
+                progress=lambda: (self.rebalancing_count, self.restored_records),
                 where=lambda: "joining the group and restoring",
+            ),
+            Watchdog(
+                max(limit, config.commit_ms / 100),
+                busy=lambda: self._consumer is not None and self._consumer.uncommitted,
+                progress=lambda: self._consumer.committed_at,
+                where=lambda: "committing",
             ),
         ]
 
@@ -169,7 +178,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
         steps = (self.slicer.work(), self.slicer.remember(), self.slicer.finish(), self._commit_when_wanted())
         self._tasks_of_ours = [supervise(step, where) for step in steps]
         self._tasks_of_ours.append(supervise(self._check_group(), lambda: CONSUMER_GROUP))
-        # Faust makes a table's store, and binds it to an event loop, where it is first looked at: not in a watchdog's thread.
+        # Faust binds a table's store to an event loop where it is first looked at: not in a watchdog's thread.
         assert self.states.data.loop is asyncio.get_running_loop()
         for watchdog in self._watchdogs:
             watchdog.start()
@@ -203,7 +212,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
     # -- assignment ---------------------------------------------------------------------------------------------------
 
     async def open_lanes(self, sources: set[TP]) -> None:
-        """Open the lanes of the source partitions that are ours: positions first, then the seek, nothing is fetched yet."""
+        """Open the lanes of the source partitions that are ours, then seek; nothing is fetched yet."""
         config, consumer = self.chassis, self.consumer
         numbers = sorted({tp.partition for tp in sources})
         self._check_assignment(sources, numbers)
@@ -246,8 +255,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
         """How far this worker is."""
         lanes, topics = list(self.slicer.lanes.values()), self.chassis.topics
         lag = {(topic, lane.number): n for lane in lanes for topic, n in zip(topics, lane.lag(), strict=True)}
-        consumer = self.__dict__.get("_consumer")
-        age = 0.0 if consumer is None else time.monotonic() - consumer.committed_at
+        age = 0.0 if self._consumer is None else time.monotonic() - self._consumer.committed_at
         return Progress(tuple(lane.number for lane in lanes), self._restored.is_set(), lag, age)
 
 

@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from rocksdict import Cache
-from tests.streaming.chassis.toy_worker import CHANGELOG, OUT, TOPICS, State, Toy
 
 from decisioning.streaming.broker import start_broker
 from decisioning.streaming.chassis.header import Header, unpack
 from decisioning.streaming.chassis.store import Store, user_key
+from decisioning.streaming.chassis.transport import Progress
+from tests.streaming.chassis.toy_worker import CHANGELOG, OUT, TOPICS, State, Toy
 
 __all__ = ["Cluster", "Message", "Worker", "until"]
 
@@ -61,14 +62,15 @@ class Worker:
     """A toy worker as a process; what it prints on stderr is kept.
 
     With `restarts` it is started again that often when it ends with an error, as a supervisor in production does. Only
-    where the mock broker needs it: it answers a SyncGroup that comes after the leader's with an error that no real broker
-    sends, and loses the group for that worker.
+    where the mock broker needs it: it answers a SyncGroup that comes after the leader's with an error that no real
+    broker sends, and loses the group for that worker.
     """
 
     def __init__(self, settings: dict[str, Any], restarts: int = 0) -> None:
         self._settings = settings
         self._lines: queue.Queue[str] = queue.Queue()
         self.errors = ""
+        self._settled: subprocess.Popen[str] | None = None
         self.process = self._spawn()
         if restarts:
             threading.Thread(target=self._supervise, args=(restarts,), daemon=True).start()
@@ -91,6 +93,8 @@ class Worker:
     def _read_out(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
         for line in process.stdout:
+            if line == "ready\n":
+                self._settled = process
             self._lines.put(line.strip())
 
     def _read_errors(self, process: subprocess.Popen[str]) -> None:
@@ -117,6 +121,20 @@ class Worker:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             return
+
+    def leave(self, seconds: float = 60.0) -> None:
+        """Ask a worker with `restarts` to end until it does so in good order."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            until(lambda: self._settled is self.process, end - time.monotonic(), "a restart")
+            if self.term() == 0:
+                return
+        raise AssertionError(f"it did not end in good order: {self.errors}")
+
+    def progress(self) -> Any:
+        """What it says of its progress."""
+        self.process.send_signal(signal.SIGUSR1)
+        return eval(self._lines.get(timeout=5), {"Progress": Progress})
 
     def term(self, seconds: float = 15.0) -> int:
         """SIGTERM; its exit code."""
@@ -146,7 +164,9 @@ class Cluster:
     def __enter__(self) -> Cluster:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for worker in self._workers:
             if worker.process.poll() is None:
                 worker.kill()
@@ -165,7 +185,9 @@ class Cluster:
         """Remove a worker's data directory."""
         shutil.rmtree(self.folder / name, ignore_errors=True)
 
-    def send(self, topic: str, key: str | None, message: Any, *, at: int | None = None, partition: int | None = None) -> None:
+    def send(
+        self, topic: str, key: str | None, message: Any, *, at: int | None = None, partition: int | None = None
+    ) -> None:
         """Produce one message (JSON unless bytes) without waiting."""
         value = message if isinstance(message, bytes) or message is None else json.dumps(message).encode()
         options: dict[str, Any] = {} if at is None else {"timestamp": at}
@@ -234,7 +256,8 @@ class Cluster:
 
     def states(self, name: str = "w") -> dict[bytes, tuple[Header, State | None]]:
         """What the local stores of a stopped worker hold."""
-        toy, found = Toy(), {}
+        toy = Toy()
+        found: dict[bytes, tuple[Header, State | None]] = {}
         for path in sorted((self.folder / name).glob(f"{CHANGELOG}-*")):
             store = Store(path, cache=Cache(1 << 20), memtable_bytes=1 << 20)
             for key, raw in store.states():
@@ -245,7 +268,8 @@ class Cluster:
 
     def folded(self) -> dict[bytes, State]:
         """What the changelog says: the last record of each key."""
-        toy, found = Toy(), {}
+        toy = Toy()
+        found: dict[bytes, State] = {}
         for m in self.read(CHANGELOG):
             assert m.key is not None
             key = user_key(m.key)
@@ -277,7 +301,9 @@ class Cluster:
 
 def sequential(inputs: Iterable[Message]) -> tuple[dict[bytes, State], dict[str, bytes]]:
     """States and outputs by id of the toy over `inputs` in their order, with nothing around it."""
-    toy, states, said = Toy(), {}, {}
+    toy = Toy()
+    states: dict[bytes, State] = {}
+    said: dict[str, bytes] = {}
     for record in inputs:
         read = toy.read(record)
         if not isinstance(read, tuple):

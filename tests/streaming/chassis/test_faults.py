@@ -6,40 +6,43 @@ import os
 import random
 import threading
 
-from decisioning.streaming.broker import PRODUCE
+from decisioning.streaming.broker import OFFSET_COMMIT, PRODUCE
 from tests.streaming.chassis.harness import Cluster, until
 from tests.streaming.chassis.toy_worker import OUT, RELAY
 
-_SEED = int(os.environ.get("KILL_SEED", random.randrange(1 << 30)))  # noqa: S311 - a seed, printed to repeat a failure
+_SEED = int(os.environ.get("KILL_SEED", random.randrange(1 << 30)))
 _KILLS = int(os.environ.get("KILL_TIMES", "6"))
 _EVENTS = int(os.environ.get("KILL_EVENTS", "10000"))
 
 
 def test_kills_at_random_moments_lose_and_tear_nothing(cluster: Cluster) -> None:
-    """kill -9 in a stream of events, the store kept and wiped in turn: all answered, one payload an id, exact states."""
+    """kill -9 in a stream of events, store kept and wiped in turn: all answered, one payload an id, exact states."""
     print(f"seed {_SEED}: repeat with KILL_SEED={_SEED}")
     chance = random.Random(_SEED)
 
-    def feed() -> None:
-        for i in range(_EVENTS):
-            event = {"id": f"e{i}"}
+    share = _EVENTS // (_KILLS + 1)
+
+    def feed(start: int, end: int) -> None:
+        for i in range(start, end):
+            event: dict[str, object] = {"id": f"e{i}"}
             if i % 31 == 7:
                 event["forget"] = True
             cluster.send("ab"[i % 200 % 2], f"k{i % 200}", event)
             if i % 100 == 0:
                 cluster.flush()
-                threading.Event().wait(0.05)
 
-    feeder = threading.Thread(target=feed)
-    feeder.start()
     for turn in range(_KILLS):
         worker = cluster.worker(commit_ms=chance.choice([50, 200, 1000]), slice_ms=chance.choice([1, 4])).ready()
+        feeder = threading.Thread(target=feed, args=(share * turn, share * (turn + 1)))
+        feeder.start()
         worker.pause(chance.uniform(0.02, 0.8))
         assert worker.process.poll() is None, worker.errors
         worker.kill()
+        feeder.join()
+        print(f"kill {turn}: {cluster.count(OUT)} outputs for {share * (turn + 1)} events")
         if turn % 2:
             cluster.wipe()
-    feeder.join()
+    feed(share * _KILLS, _EVENTS)
     cluster.flush()
     worker = cluster.worker().ready()
     outputs = cluster.answered(_EVENTS)
@@ -60,9 +63,8 @@ def test_wakes_survive_kills(cluster: Cluster) -> None:
         if turn == 1:
             cluster.wipe()
     worker = cluster.worker().ready()
-    woken = until(lambda: (ids := {m.said["id"] for m in cluster.read(OUT) if "woken" in m.said}) and len(ids) == 300 and ids)
+    until(lambda: len({m.said["id"] for m in cluster.read(OUT) if "woken" in m.said}) == 300, what="all wakes")
     assert worker.term() == 0, worker.errors
-    assert len(woken) == 300
     assert {state.wakes for _, state in cluster.states().values() if state is not None} == {1}
 
 
@@ -143,6 +145,23 @@ def test_a_job_that_never_returns_is_ended(cluster: Cluster) -> None:
     cluster.flush()
     assert worker.exit_code() == 75
     assert "nothing was finished for 1 s though work waits; at hand: a[" in worker.errors
+
+
+def test_commits_that_never_succeed_end_the_worker(cluster: Cluster) -> None:
+    """aiokafka repeats a commit for ever while the coordinator is away; the watchdog does not wait so long (T32)."""
+    worker = cluster.worker(stall_seconds=1.0).ready()
+    cluster.fail(OFFSET_COMMIT, 15, 1000)  # COORDINATOR_NOT_AVAILABLE
+    cluster.send("a", "k", {"id": "e0"})
+    cluster.flush()
+    assert worker.exit_code() == 75, worker.errors
+    assert worker.errors.splitlines()[-1].endswith("though work waits; at hand: committing")
+
+
+def test_an_unreachable_broker_is_said_at_once(cluster: Cluster) -> None:
+    """Nobody listens at the address: exit code 3, one line that names what to check."""
+    worker = cluster.worker(bootstrap="127.0.0.1:1")
+    assert worker.exit_code() == 3
+    assert "crash 3: Kafka cannot be reached" in worker.errors
 
 
 def test_the_relay_is_a_source_like_the_others(cluster: Cluster) -> None:

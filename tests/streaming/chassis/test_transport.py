@@ -124,7 +124,9 @@ def test_wakes_fire_once_over_a_restart(cluster: Cluster) -> None:
     assert second.term() == 0, second.errors
     woken = [m.said["id"] for m in outputs if "woken" in m.said]
     assert len(woken) == len(set(woken)) == 60
-    assert all(state is not None and state.wakes == 1 and state.wake_at is None for _, state in cluster.states().values())
+    states = [state for _, state in cluster.states().values() if state is not None]
+    assert {(state.wakes, state.wake_at) for state in states} == {(1, None)}
+    assert len(states) == 60
 
 
 def test_a_forgotten_key_leaves_nothing_behind(cluster: Cluster) -> None:
@@ -147,6 +149,26 @@ def test_a_forgotten_key_leaves_nothing_behind(cluster: Cluster) -> None:
     assert sorted(states) == sorted(f"k{i}".encode() for i in range(1, 20, 2))
 
 
+def test_a_sigterm_while_starting_is_an_orderly_end(cluster: Cluster) -> None:
+    """At whatever moment of its start, also before it has joined the group."""
+    for seconds in (1.0, 1.2, 1.4):
+        worker = cluster.worker()
+        worker.pause(seconds)
+        assert worker.term() in (0, -15), worker.errors  # -15: before Python has its handler
+
+
+def test_progress_says_what_is_assigned_restored_and_left(cluster: Cluster) -> None:
+    """All lanes, their lag by topic partition, and how old the last commit is: what a readiness check asks."""
+    worker = cluster.worker().ready()
+    fill(cluster, 0, 100)
+    cluster.answered(100)
+    found = until(lambda: (p := worker.progress()) and not sum(p.lag.values()) and p, what="no lag")
+    assert (found.assigned, found.restored) == ((0, 1), True)
+    assert sorted(found.lag) == [(topic, lane) for topic in ("a", "b", "relay") for lane in (0, 1)]
+    assert found.commit_age < 5
+    assert worker.term() == 0, worker.errors
+
+
 def test_a_second_worker_joins_and_leaves(cluster: Cluster) -> None:
     """Two workers share the lanes while records flow; one leaves, and nothing is lost, torn or out of step."""
     # The mock broker gives members a second less than their session to join again, then goes on without them.
@@ -156,8 +178,8 @@ def test_a_second_worker_joins_and_leaves(cluster: Cluster) -> None:
     second = cluster.worker("x", restarts=9, session_ms=2500).ready()
     fill(cluster, 600, 1200)
     cluster.answered(1800)
-    assert second.term() == 0, second.errors
+    second.leave()
     fill(cluster, 1800, 600)
     cluster.answered(2400)
-    assert first.term() == 0, first.errors
+    first.leave()
     finish(cluster)

@@ -2,14 +2,16 @@
 
     python toy_worker.py '{"bootstrap": "127.0.0.1:9092", "data": "/somewhere", ...}'
 
-Prints ``ready`` once it takes records. State: how many records and wakes the key has seen, and a hash chained over them,
-so that two runs that saw other records, or the same in another order, differ for ever after.
+Prints ``ready`` once it takes records, and its progress at SIGUSR1. State: how many records and wakes the key has
+seen, and a hash chained over them, so that two runs that saw other records, or the same in another order, differ for
+ever after.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -79,8 +81,9 @@ class Toy:
         if "wake_in" in message:
             state.wake_at = self.now() + message["wake_in"] * 1000
         said = orjson.dumps(
-            {"id": message["id"], "origin": message["origin"], "n": state.count, "chain": state.chain, "t": message.get("t")}
-        )
+            {"id": message["id"], "origin": message["origin"], "n": state.count, "chain": state.chain,
+             "t": message.get("t")}
+        )  # fmt: skip
         return Applied(state, state.wake_at, [Output(OUT, key, said)], clock=message.get("time", 0))
 
     def _wake(self, key: bytes, state: State | None, due: int) -> Applied[State] | None:
@@ -126,4 +129,5 @@ def config(**given: Any) -> ChassisConfig:
 
 if __name__ == "__main__":
     app = build(Toy(), config(**json.loads(sys.argv[1])))
+    signal.signal(signal.SIGUSR1, lambda *_: print(app.progress, flush=True))
     run(app, on_ready=lambda: print("ready", flush=True))
