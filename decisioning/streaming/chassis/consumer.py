@@ -75,6 +75,24 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
             return False
         return True
 
+    async def fetch(self, wanted: set[TP], seconds: float) -> tuple[Mapping[TP, list[Any]], dict[TP, int]]:
+        """What was fetched of `wanted`, waiting up to `seconds`, and where the logs of `wanted` end.
+
+        Both of one moment: an end that is known later would make a lane wait for records that are on their way anyway.
+        """
+
+        async def look() -> tuple[Mapping[TP, list[Any]], dict[TP, int]]:
+            consumer = self._ensure_consumer()
+            records = await self._fetch_records(consumer, wanted, timeout=seconds, max_records=_MOST)
+            subscription = consumer._subscription.subscription
+            assignment = None if subscription is None else subscription.assignment
+            states = {} if assignment is None else assignment._tp_state
+            ends = {tp: states[tp].highwater for tp in wanted if tp in states and states[tp].highwater is not None}
+            return records or {}, ends
+
+        found: tuple[Mapping[TP, list[Any]], dict[TP, int]] = await self.call_thread(look)
+        return found
+
     async def check_group(self) -> None:
         """Raises aiokafka's error where it has given up the consumer group: it only says so when asked (T28)."""
 
@@ -116,9 +134,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
                 continue
             async with self._fetch_lock:
                 generation, seeks = self.app.consumer_generation_id, dict(self._seeks)
-                records = await self._getmany(active_partitions=wanted, timeout=_FETCH_SECONDS)
-            self._note_ends()
-            for tp, batch in (records or {}).items():
+                records, ends = await self._thread.fetch(wanted, _FETCH_SECONDS)
+            for tp, end in ends.items():
+                self.app.slicer.saw(tp.topic, tp.partition, end)
+            for tp, batch in records.items():
                 if not self.flow_active or self.app.consumer_generation_id != generation:
                     break  # a seek follows, which brings them back
                 if self._seeks.get(tp) == seeks.get(tp):
@@ -129,18 +148,6 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
         """A copy, because the thread would see the original change under its fetch."""
         full = self.app.slicer.full
         return {tp for tp in self._get_active_partitions() if not full(tp.topic, tp.partition)}
-
-    def _note_ends(self) -> None:
-        """Tell the lanes where the logs end. Reads plain attributes of the thread's objects: no round trip."""
-        subscription = self._thread._ensure_consumer()._subscription.subscription
-        assignment = None if subscription is None else subscription.assignment
-        if assignment is None:
-            return
-        saw = self.app.slicer.saw
-        for tp in self._get_active_partitions():
-            state = assignment._tp_state.get(tp)
-            if state is not None and state.highwater is not None:
-                saw(tp.topic, tp.partition, state.highwater)
 
     async def _deliver(self, tp: TP, batch: list[Any], generation: int) -> None:
         last = batch[-1]

@@ -117,16 +117,16 @@ def test_a_replay_changes_nothing_and_says_the_same(opened: Opened) -> None:
 def test_states_newer_than_the_store_are_seen_by_the_next_slice(opened: Opened) -> None:
     """Slices that are on their way to the store stack up in the overlay, until the last of them is written."""
     lane = opened(cached_states=0)
-    parts = []
+    parts: list[Part[State]] = []
     for offset in range(4):
         lane.put(0, [event("a", offset)])
         lane.take(10, perf_counter() + 1)
-        parts.append(lane.seal())
+        part = lane.seal()
+        assert part is not None
+        parts.append(part)
         if offset == 2:
-            assert parts[0] is not None
             lane.written(parts.pop(0), 0)  # the store is then two slices behind
     for part in parts:
-        assert part is not None
         lane.written(part, 0)
     assert json.loads(unpack(lane.store.get(b"k") or b"")[1])["count"] == 4
     assert lane._overlay == {}
