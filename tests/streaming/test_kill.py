@@ -61,14 +61,22 @@ def kill_in_stream(broker: Live, facts: list[Fact], draw: Random, *, wipe: bool)
     worker = _started(broker, draw).ready()
     waits: list[float] = []
     for turn in range(KILLS + 1):
-        stream = Stream(broker, facts[turn * share : (turn + 1) * share], seconds=3.0)
-        stream.start()
+        part = facts[turn * share : (turn + 1) * share]
+        # The last fifth comes after the kill: a worker that had answered all before it has something new to decide.
+        streams = [
+            Stream(broker, part[: share * 4 // 5], seconds=2.5),
+            Stream(broker, part[share * 4 // 5 :], seconds=0.5),
+        ]
+        streams[0].start()
         if turn < KILLS:
             worker = _killed(broker, worker, draw, wipe=wipe, at_work=turn % 2 == 0)
-            began, known = time.monotonic(), broker.distinct()
+        streams[0].join(60)
+        began, known = time.monotonic(), broker.distinct()
+        streams[1].start()
+        if turn < KILLS:
             until(partial(_has_more, broker, known), 60, "a new decision after a kill")
             waits.append(time.monotonic() - began)
-        stream.join(60)
+        streams[1].join(60)
     broker.settle()
     assert worker.term() == 0, worker.output
     return broker.verified("w"), waits
