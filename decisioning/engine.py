@@ -45,7 +45,6 @@ from decisioning.decision import (
     Trigger,
     Verdict,
     candidate,
-    decision_id,
     trigger_of,
     wake_of,
 )
@@ -331,4 +330,4 @@ def _context(state: State) -> dict[str, object]:
     return found
 
 
-__all__ = ["Step", "decision_id", "on_event", "on_wake"]
+__all__ = ["Step", "on_event", "on_wake"]

@@ -1,4 +1,4 @@
-"""A customer's state as the bytes that the chassis keeps, and what to do with bytes that we cannot read.
+"""A customer's state from the bytes that the chassis kept, and what to do with bytes that we cannot read.
 
 One record that does not parse degrades one customer (service yes, marketing no) and is counted; one that a newer
 version wrote ends the process, because guessing would destroy what that version knows (design.md, section 4).
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from decisioning.errors import StateTooNew, StateUnreadable
-from decisioning.state import State, dumps, loads
+from decisioning.state import State, loads
 from decisioning.streaming.chassis.watchdog import crash
 
 EXIT_TOO_NEW = 78
@@ -24,8 +24,3 @@ def load(key: bytes, body: bytes, degraded: Callable[[], None]) -> State:
         return State(key.decode(errors="replace"), degraded=True)
     except StateTooNew as error:
         crash(EXIT_TOO_NEW, str(error))
-
-
-def dump(state: State) -> bytes:
-    """The bytes to keep."""
-    return dumps(state)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import struct
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from typing import Final, NamedTuple
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.partitioner import murmur2 as library_murmur2
 
 from decisioning.errors import DecisioningError
 from decisioning.streaming.settings import Settings, kafka_options
@@ -138,17 +138,7 @@ def plan(settings: Settings) -> list[Planned]:
 
 def murmur2(key: bytes) -> int:
     """Java's murmur2 of a key (Kafka's `Utils.murmur2`), as an unsigned 32-bit number."""
-    length = len(key)
-    whole = length & ~3
-    h = 0x9747B28C ^ length
-    for k in struct.unpack_from(f"<{whole >> 2}I", key):
-        k = k * 0x5BD1E995 & 0xFFFFFFFF
-        k = (k ^ k >> 24) * 0x5BD1E995 & 0xFFFFFFFF
-        h = h * 0x5BD1E995 & 0xFFFFFFFF ^ k
-    if length > whole:
-        h = (h ^ int.from_bytes(key[whole:], "little")) * 0x5BD1E995 & 0xFFFFFFFF
-    h = (h ^ h >> 13) * 0x5BD1E995 & 0xFFFFFFFF
-    return h ^ h >> 15
+    return int(library_murmur2(key)) & 0xFFFFFFFF
 
 
 @lru_cache(maxsize=65536)

@@ -23,7 +23,7 @@ from decisioning.event import Event, Headers, parse
 from decisioning.instant import MINUTE
 from decisioning.payload import TYPES
 from decisioning.policy import Policy
-from decisioning.state import State
+from decisioning.state import State, dumps
 from decisioning.streaming import relay, store
 from decisioning.streaming.chassis.job import Applied, Output, Record
 from decisioning.streaming.dead_letter import Stage, dead_letter
@@ -130,7 +130,7 @@ class Worker:
 
     def dump(self, key: bytes, state: State) -> bytes:
         """The bytes for the store to keep."""
-        body = store.dump(state)
+        body = dumps(state)
         self._metrics.state_bytes.observe(len(body))
         return body
 

@@ -8,6 +8,7 @@ import re
 import socket
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -310,8 +311,9 @@ def listening(pid: int) -> set[tuple[str, int]]:
     """Address and port of every socket on which a process listens (Linux)."""
     inodes = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
-        found = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(link))
-        inodes |= {found[1]} if found else set()
+        with suppress(FileNotFoundError):  # closed since it was listed; what listens stays open
+            found = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(link))
+            inodes |= {found[1]} if found else set()
     places = set()
     for table, size in (("tcp", 4), ("tcp6", 16)):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
