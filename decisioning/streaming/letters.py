@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from time import monotonic
@@ -116,22 +116,27 @@ class Letters:
             await consumer.stop()
 
     async def _round(self, consumer: AIOKafkaConsumer) -> None:
-        """Forgets what has its letter; the owner gives the rest theirs."""
+        """Forgets what has its letter; the owner gives the rest theirs.
+
+        What is refused from a new place while this runs waits for the next round: its commits are not known yet.
+        """
+        known = {waiting.place for waiting in self._waiting} | consumer.assignment()
+        if known != consumer.assignment():
+            consumer.assign(known)
+            consumer.pause(*known)  # only commits are wanted, not records
         if self._waiting:
-            places = {waiting.place for waiting in self._waiting} | consumer.assignment()
-            if places != consumer.assignment():
-                consumer.assign(places)
-                consumer.pause(*places)  # only commits are wanted, not records
             self._forget(await self._committed(consumer))
-        while self._waiting and self._owner():
-            await self._publish(consumer)
+        while self._owner() and (batch := self._next(known)):
+            await self._publish(consumer, batch)
         if self._owner() and (self._renewed is None or monotonic() - self._renewed > _RENEW_SECONDS):
             await consumer.commit(await self._committed(consumer))
             self._renewed = monotonic()
 
-    async def _publish(self, consumer: AIOKafkaConsumer) -> None:
-        """Publishes the oldest letters and commits once they are acknowledged, never before."""
-        batch = list(islice(self._waiting, _AT_ONCE))
+    def _next(self, known: Collection[TopicPartition]) -> list[_Waiting]:
+        return list(islice((waiting for waiting in self._waiting if waiting.place in known), _AT_ONCE))
+
+    async def _publish(self, consumer: AIOKafkaConsumer, batch: Sequence[_Waiting]) -> None:
+        """Publishes letters and commits once they are acknowledged, never before."""
         await asyncio.gather(*await self._post([waiting.letter for waiting in batch]))
         done = {waiting.place: waiting.offset + 1 for waiting in batch}
         await consumer.commit(done)

@@ -25,7 +25,7 @@ from decisioning.streaming.settings import Settings
 from tests.streaming.live import Live, until
 from tests.streaming.records import Rec, record
 
-GROUPS = ("once", "again", "owner", "crash", "renew", "closed", "bounds")
+GROUPS = ("once", "again", "middle", "owner", "crash", "renew", "closed", "bounds")
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +162,26 @@ async def test_a_restart_without_news_publishes_nothing(broker: Broker, producer
         await so(lambda: second.refused == 3 and second.letters.waiting == 0)
         assert [output.value for output in second.posted] == [b"bad 3"]
         assert [letter.value for letter in await second.written()] == [b"bad 1", b"bad 2", b"bad 3"]
+
+
+async def test_a_refusal_from_a_new_place_in_the_middle_of_a_round_waits_for_the_next(
+    broker: Broker, producer: AIOKafkaProducer
+) -> None:
+    """Its commits are not known yet, and Kafka's client refuses to commit for a place that it was not told of."""
+    shop = Shop(broker, "middle", producer, owner=False)
+    late = [record(b"bad 2", topic=shop.topic)._replace(partition=1, offset=0)]
+
+    def owner() -> bool:
+        while late:
+            shop.letters.refused(late.pop(), EventRejected(Fault.NOT_JSON, "bad"))
+        return True
+
+    shop.letters = Letters(shop.settings, shop.post, owner, 1_000_000)
+    await send(producer, "middle", [b"bad 1"])
+    async with shop:
+        await so(lambda: len(shop.posted) == 2 and shop.letters.waiting == 0)
+        assert [output.value for output in shop.posted] == [b"bad 1", b"bad 2"]
+        assert {part: found.offset for part, found in (await shop.committed()).items()} == {0: 1, 1: 1}
 
 
 async def test_only_the_owner_speaks(broker: Broker, producer: AIOKafkaProducer) -> None:
