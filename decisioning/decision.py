@@ -54,6 +54,8 @@ class Candidate(Struct, frozen=True, array_like=True):
     audience: str | None = None
     value: Annotated[str, Meta(pattern=_DECIMAL)] = "0"
     needs_ok: tuple[str, ...] = ()
+    keeps_quiet: bool = False
+    """Whether quiet hours hold for it though its class does not keep them (a rulebook's service action may ask)."""
 
     @property
     def worth(self) -> Decimal:
@@ -151,6 +153,11 @@ class Decision(Struct, frozen=True):
     not_before: int | None = None
     allowed_from: int | None = None
     recalls: str | None = None
+    replaces: str | None = None
+    releases: str | None = None
+    scope: Mapping[str, object] | None = None
+    until: int | None = None
+    treatment: str | None = None
     context: Mapping[str, object] | None = None
     considered: Sequence[Verdict] = ()
     traceparent: str | None = None
@@ -215,6 +222,11 @@ def data(decision: Decision) -> dict[str, object]:
         not_before=_time(decision.not_before),
         allowed_from=_time(decision.allowed_from),
         recalls=decision.recalls,
+        replaces=decision.replaces,
+        releases=decision.releases,
+        scope=decision.scope,
+        until=_time(decision.until),
+        treatment=decision.treatment,
         context=decision.context or None,
         considered=[verdict.as_json() for verdict in decision.considered] or None,
         rulebook=decision.rulebook,

@@ -73,7 +73,7 @@ class _Question(NamedTuple):
 
     candidates: tuple[Candidate, ...]
     trigger: Trigger
-    request_id: str
+    request_id: str | None
     campaign: str | None
     traceparent: str | None
     origin: Trigger
@@ -196,7 +196,8 @@ def _answer_all(policy: Policy, state: State, due: Sequence[Deferred]) -> tuple[
         if question.candidates[0].class_ not in PROMOTIONAL:
             speaks = _best([one for one in verdicts if one.allowed])
         state, answers[place] = _speak(judge, state, question, verdicts, speaks)
-        state = memory.answer(state, question.request_id, None, state.now)
+        if question.request_id is not None:
+            state = memory.answer(state, question.request_id, None, state.now)
     return state, [answers[place] for place in range(len(due))]
 
 

@@ -16,7 +16,7 @@ from decisioning.state import memory, orders
 from decisioning.state.fold import fold, names_unknown
 from decisioning.state.model import MAX_ACTS, MAX_DEFERRED, MAX_WAITING_BYTES, Act, Deferred, State
 
-VERSION: Final = 1
+VERSION: Final = 2
 _decoder: Final = msgspec.json.Decoder(State)
 _encode: Final = msgspec.json.Encoder().encode
 

@@ -46,7 +46,8 @@ class Ask(NamedTuple):
     """The question: may this candidate go out on this channel at `now`?
 
     `acts` are those that count (at a recall not the judged one), `kept` what was bought and did not come back, `zones`
-    where the customer may be (none: unknown), `asked_at` the time of the request at its first handling, else None.
+    where the customer may be (none: unknown), `asked_at` the time of the request at its first handling, else None,
+    `campaign` the campaign that it belongs to, if any.
     """
 
     candidate: Candidate
@@ -58,6 +59,7 @@ class Ask(NamedTuple):
     catalogue: Catalogue
     zones: tuple[Zone, ...]
     asked_at: int | None = None
+    campaign: str | None = None
 
 
 class Objection(NamedTuple):
