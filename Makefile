@@ -3,12 +3,13 @@
 PYTHON  ?= python3.13 python3.12 python3.11 python3
 BIN     := .venv/bin
 READY   := .venv/.ready
+RULES   := $(wildcard rules/*.yaml rules/examples/*.yaml)
 ARGS    ?=
 BROKER  ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint types format lock clean
+.PHONY: help install demo test rules mutate generated lint types format lock clean
 
 help: ## Show what there is to do
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +39,17 @@ demo: $(READY) ## Watch real shop days become decisions (ARGS=--plain for logs, 
 test: $(READY) ## Run all tests, a few side by side (ARGS=… goes to pytest)
 	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
 
+rules: $(READY) ## Check the rulebooks and play their cases
+	$(BIN)/decisioning check $(RULES)
+	$(BIN)/decisioning test $(RULES)
+
+mutate: $(READY) ## Change each rule and number of the rulebooks in turn: some case must notice
+	$(BIN)/decisioning mutate $(RULES)
+
+generated: $(READY) ## Write the JSON Schemas and the tables of rules/README.md anew
+	$(BIN)/decisioning schema --write rules/schema
+	$(BIN)/decisioning tables rules/README.md
+
 lint: $(READY) ## Check the style
 	$(BIN)/ruff check .
 
@@ -50,7 +62,7 @@ format: $(READY) ## Put the code into shape
 
 lock: ## Resolve requirements.lock anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "make: uv is needed to lock; see https://docs.astral.sh/uv" >&2; exit 1; }
-	uv pip compile pyproject.toml --extra demo --group dev --python-version 3.11 --universal --generate-hashes \
+	uv pip compile pyproject.toml --extra demo --extra holidays --group dev --python-version 3.11 --universal --generate-hashes \
 	  --no-emit-index-url --no-header --output-file requirements.lock
 
 clean: ## Remove everything that was made here

@@ -1,4 +1,4 @@
-"""The door for operators: `decisioning decide | run | topics | demo | bench`.
+"""The door: `decisioning check | test | mutate | explain | schema` for authors, `decide | run | topics | demo | bench`.
 
 Exit codes: 0 fine, 1 the input is at fault, 2 usage, 3 a part is unreachable or refuses. Errors go to stderr, one
 line each. What needs a broker is imported only by the command that uses it, so that authors need none.
@@ -36,6 +36,8 @@ app = typer.Typer(
 )
 topics = typer.Typer(help="The topics, as data.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(topics, name="topics")
+book = typer.Typer(help="The rulebook that workers follow.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(book, name="rulebook")
 bench = typer.Typer(help="What it costs, measured.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(bench, name="bench")
 
@@ -80,6 +82,79 @@ def _answer(run: Replay, end: int | None) -> int:
     return INPUT if bad else FINE
 
 
+RulebookFiles = Annotated[
+    list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, metavar="RULES...", help="Rulebooks.")
+]
+RulebookArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A rulebook.")]
+CasesFile = Annotated[
+    Path | None,
+    typer.Option("--cases", exists=True, dir_okay=False, readable=True, help="Cases; none: NAME.cases.yaml beside it."),
+]
+
+
+@app.command(epilog="Example: decisioning check rules/retail.yaml")
+def check(rules: RulebookFiles) -> None:
+    """Say everything that is wrong with rulebooks, by file:line:column with a suggestion; exit code 1 if any is."""
+    from decisioning import desk
+
+    raise Exit(desk.check(rules))
+
+
+@app.command("test", epilog="Example: decisioning test rules/retail.yaml --watch")
+def try_cases(
+    rules: RulebookFiles,
+    cases: CasesFile = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Again whenever a file changes, until Ctrl-C.")] = False,
+) -> None:
+    """Play each rulebook's cases: what failed and why, and what no case reaches; exit code 1 where one fails."""
+    from decisioning import desk
+
+    if not watch:
+        raise Exit(desk.try_cases(rules, cases))
+    books = desk.books_of(rules)
+    files = [*books, *(cases or desk.cases_of(path) for path in books)]
+    raise Exit(desk.watch(files, lambda: desk.try_cases(rules, cases)))
+
+
+@app.command(epilog="Example: decisioning mutate rules/retail.yaml")
+def mutate(rules: RulebookFiles, cases: CasesFile = None) -> None:
+    """Change each rule and each number of a rulebook in turn: exit code 1 and the names of what no case notices."""
+    from decisioning import desk
+
+    raise Exit(max(desk.mutate(path, cases) for path in desk.books_of(rules)))
+
+
+@app.command(epilog="Example: decisioning explain --rules rules/retail.yaml --customer c-42 < events.jsonl")
+def explain(
+    rules: RulebookFile,
+    customer: Annotated[str, typer.Option("--customer", help="The customer id, as events have it in `subject`.")],
+    last: Annotated[int, typer.Option(min=1, help="How many decisions.")] = 5,
+) -> None:
+    """Say the last decisions about a customer in words: why, on which facts, what would have to change."""
+    from decisioning import desk
+
+    raise Exit(desk.explain(rules, customer, sys.stdin.buffer, last))
+
+
+@app.command(epilog="Example: decisioning schema rulebook > rulebook.json")
+def schema(
+    name: Annotated[str | None, typer.Argument(help="rulebook, cases, event or decision; none: all by name.")] = None,
+    write: Annotated[Path | None, typer.Option("--write", file_okay=False, help="A folder to write them to.")] = None,
+) -> None:
+    """Print the JSON Schemas of rulebook, cases, event and decision, or write them to a folder."""
+    from decisioning import desk
+
+    raise Exit(desk.schema(name, write))
+
+
+@app.command(epilog="Example: decisioning tables rules/README.md")
+def tables(page: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A Markdown file.")]) -> None:
+    """Write a page's tables of rules, reasons, names, actions and events anew, between their marks."""
+    from decisioning import desk
+
+    raise Exit(desk.tables(page))
+
+
 @app.command(epilog="Example: DECISIONING_KAFKA=127.0.0.1:9092 decisioning run")
 def run() -> None:
     """Run a worker until SIGTERM; everything it needs to know is in DECISIONING_* (see deploy/env.example)."""
@@ -102,6 +177,24 @@ def topics_list() -> None:
     from decisioning.streaming.app import list_topics
 
     raise Exit(list_topics())
+
+
+@book.command(
+    "publish", epilog="Example: DECISIONING_KAFKA=127.0.0.1:9092 decisioning rulebook publish rules/retail.yaml"
+)
+def publish(rules: RulebookArgument) -> None:
+    """Give every worker this rulebook at once, over its file; a broken one is refused with the messages of `check`."""
+    from decisioning.streaming.app import publish_rulebook
+
+    raise Exit(publish_rulebook(rules))
+
+
+@book.command("withdraw", epilog="Example: decisioning rulebook withdraw retail")
+def withdraw(name: Annotated[str, typer.Argument(help="The rulebook's name, as it says itself.")]) -> None:
+    """Let every worker go back to the rulebook in its file."""
+    from decisioning.streaming.app import withdraw_rulebook
+
+    raise Exit(withdraw_rulebook(name))
 
 
 @bench.command("engine", epilog="Example: decisioning bench engine --rules rules/retail.yaml --rounds 5")

@@ -13,7 +13,7 @@ from decisioning.instant import DAY
 from decisioning.policy import LONGEST_WAIT, Policy
 from decisioning.state import Act, State
 from decisioning.state.model import Kept
-from decisioning.state.orders import kept
+from decisioning.state.purchases import kept
 from decisioning.suppress import AnySuppressor, Ask, Objection
 from decisioning.zones import UnknownZone, Zone, zone, zones_of_country
 
@@ -45,20 +45,28 @@ class Judge:
         self.now = now
         self._zones = zones_of(state)
         self._kept: tuple[Kept, ...] | None = None
-        self._asked: dict[tuple[str, int, int], Objection | None] = {}
-        self._clear: dict[tuple[str, str, int], int | None] = {}
+        self._asked: dict[tuple[str, int, int], tuple[Candidate, Objection | None]] = {}
+        self._clear: dict[tuple[str, str, bool, int], int | None] = {}
 
-    def ask(self, candidate: Candidate, channel: str, acts: tuple[Act, ...], asked_at: int | None = None) -> Ask:
+    def ask(
+        self,
+        candidate: Candidate,
+        channel: str,
+        acts: tuple[Act, ...],
+        asked_at: int | None = None,
+        campaign: str | None = None,
+    ) -> Ask:
         """The question about a candidate on a channel, of a customer to whom exactly `acts` were made."""
         if self._kept is None:
             self._kept = kept(self.state)
         catalogue = self.policy.catalogue
-        return Ask(candidate, channel, self.state, acts, self._kept, self.now, catalogue, self._zones, asked_at)
+        zones = self._zones
+        return Ask(candidate, channel, self.state, acts, self._kept, self.now, catalogue, zones, asked_at, campaign)
 
     def verdict(self, ask: Ask) -> Verdict:
         """What the suppressors say, with `not_before` and `allowed_from` where it is not yes."""
         waits: Objection | None = None
-        for suppressor in self.policy.suppressors(ask.candidate.class_):
+        for suppressor in self._suppressors(ask.candidate):
             found = self._check(suppressor, ask)
             if found is None:
                 continue
@@ -82,7 +90,7 @@ class Judge:
 
         None if there is none, and None if this request is refused for its own age (exact reading 3).
         """
-        suppressors = self.policy.suppressors(ask.candidate.class_)
+        suppressors = self._suppressors(ask.candidate)
         if any(one.of_the_request and one.check(ask) is not None for one in suppressors):
             return None
         lasting = [one for one in suppressors if not one.of_the_request]
@@ -101,16 +109,19 @@ class Judge:
     def valid_until(self, candidate: Candidate, channel: str) -> int:
         """The instant at which an act made now must not go out any more: the earliest end that anyone names."""
         ask = self.ask(candidate, channel, ())
-        ends = [one.ends(ask) for one in self.policy.suppressors(candidate.class_)]
-        return min([self.now + self.policy.rulebook.valid_for, *(end for end in ends if end is not None)])
+        ends = [one.ends(ask) for one in self._suppressors(candidate)]
+        return min([self.now + self.policy.valid_for(candidate.action), *(end for end in ends if end is not None)])
+
+    def _suppressors(self, candidate: Candidate) -> tuple[AnySuppressor, ...]:
+        return self.policy.suppressors(candidate.class_, candidate.keeps_quiet)
 
     def _check(self, suppressor: AnySuppressor, ask: Ask) -> Objection | None:
         if not suppressor.one_for_all_channels:
             return suppressor.check(ask)
-        key = (suppressor.section, id(ask.candidate), ask.now)  # the candidates of one step outlive its judge
+        key = (suppressor.section, id(ask.candidate), ask.now)
         if key not in self._asked:
-            self._asked[key] = suppressor.check(ask)
-        return self._asked[key]
+            self._asked[key] = (ask.candidate, suppressor.check(ask))  # the candidate too, or its id might be another's
+        return self._asked[key][1]
 
     def _verdict(self, ask: Ask, outcome: Outcome, found: Objection) -> Verdict:
         return Verdict(
@@ -119,13 +130,13 @@ class Judge:
 
     def _first_clear(self, ask: Ask) -> int | None:
         """The first instant from `ask.now` at which no suppressor asks to wait (exact reading 1)."""
-        key = (ask.candidate.class_, ask.candidate.action, ask.now)
+        key = (ask.candidate.class_, ask.candidate.action, ask.candidate.keeps_quiet, ask.now)
         if key not in self._clear:
             self._clear[key] = self._search_clear(ask)
         return self._clear[key]
 
     def _search_clear(self, ask: Ask) -> int | None:
-        suppressors = self.policy.suppressors(ask.candidate.class_)
+        suppressors = self._suppressors(ask.candidate)
         at = ask.now
         for _ in range(_MAX_STEPS):
             later = ask._replace(now=at)

@@ -5,17 +5,24 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Final
 
+from decisioning.actions import Action
 from decisioning.catalogue import Catalogue
 from decisioning.instant import DAY
 from decisioning.rulebook import Rulebook
+from decisioning.state.model import Life
 from decisioning.suppress import ORDER
 from decisioning.suppress.base import EVERY_CLASS, AnySuppressor
 from decisioning.suppress.expired import InTime, Patience
 from decisioning.suppress.frequency_cap import Caps, UnderCaps
-from decisioning.suppress.recent_purchase import NotJustBought, Windows
+from decisioning.suppress.hold import NoOpenIssue, Rest
+from decisioning.suppress.recent_purchase import NotJustBought, Windows, needed_again
+from decisioning.vocabulary import Attributes
 
 LONGEST_WAIT: Final = 30 * DAY
 """A candidate that could not go out within this time is refused rather than deferred (contract.md, "Verdicts")."""
+
+LATEST_RESPONSE: Final = 90 * DAY
+"""A response to an act older than this is one to an act that nobody remembers."""
 
 
 class Policy:
@@ -24,15 +31,48 @@ class Policy:
     def __init__(self, rulebook: Rulebook, catalogue: Catalogue) -> None:
         self.rulebook = rulebook
         self.catalogue = catalogue
-        suppressors = tuple(kind(rulebook.rule(kind.section)) for kind in ORDER)
+        suppressors = tuple(one for kind in ORDER if (one := kind.of(rulebook)).gives())  # what is off is not asked
         self._by_class = {
-            class_: tuple(one for one in suppressors if class_ in one.classes) for class_ in sorted(EVERY_CLASS)
+            (class_, quiet): tuple(one for one in suppressors if class_ in one.classes or (quiet and one.of_the_night))
+            for class_ in sorted(EVERY_CLASS)
+            for quiet in (False, True)
+        }
+        self._actions = {action.action: action for action in rulebook.ready}
+        called_by = {event_type for action in rulebook.ready for event_type in action.on}
+        self._triggers = {
+            event_type: tuple(action for action in rulebook.ready if event_type in action.on)
+            for event_type in called_by
         }
         self.stamp = {"name": rulebook.rulebook, "version": rulebook.version, "digest": rulebook.digest}
 
-    def suppressors(self, class_: str) -> tuple[AnySuppressor, ...]:
-        """Those that speak about candidates of this class, in the policy's order."""
-        return self._by_class[class_]
+    def suppressors(self, class_: str, keeps_quiet: bool = False) -> tuple[AnySuppressor, ...]:
+        """Those that speak about candidates of this class, in the policy's order; with `keeps_quiet` those of the
+        night too, whatever the class."""
+        return self._by_class[class_, keeps_quiet]
+
+    @property
+    def attributes(self) -> Attributes:
+        """The attributes that conditions may read, as `facts` asks for them."""
+        return self.rulebook.attributes
+
+    def triggers(self, event_type: str) -> tuple[Action, ...]:
+        """The actions that an event of this type calls, in the rulebook's order; their clauses are still to be
+        asked."""
+        return self._triggers.get(event_type, ())
+
+    def action(self, name: str) -> Action | None:
+        """The rulebook's action of this name, if any; a request may name others."""
+        return self._actions.get(name)
+
+    def valid_for(self, action: str) -> int:
+        """How long an act of this action may wait to go out, in microseconds."""
+        found = self._actions.get(action)
+        return found.valid_for if found is not None else self.rulebook.valid_for
+
+    def treatment(self, action: str, channel: str) -> str | None:
+        """Which wording the rulebook names for an action on a channel, if any."""
+        found = self._actions.get(action)
+        return found.treatments.get(channel) if found is not None else None
 
     @cached_property
     def lifetime(self) -> int:
@@ -50,7 +90,29 @@ class Policy:
 
     @cached_property
     def acts_for(self) -> int:
-        """How long the slot of an act can matter, in microseconds."""
+        """How long an act can matter, in microseconds: its slot, and what a late response says of it."""
         rule = self.rulebook.rule(UnderCaps.section)
         assert isinstance(rule, Caps)
-        return rule.longest
+        return max(rule.longest, LATEST_RESPONSE)
+
+    def life_until(self, life: Life) -> int:
+        """The instant at which a life event silences no more: as given, else by the rule's number (rule 4)."""
+        return life.end(int(getattr(self.rulebook.rule("empathy"), life.kind)))
+
+    @cached_property
+    def after_resolved(self) -> int:
+        """How long a resolved problem goes on silencing, in microseconds (rule 5)."""
+        rule = self.rulebook.rule(NoOpenIssue.section)
+        assert isinstance(rule, Rest)
+        return rule.after_resolved
+
+    def owned_for(self, sku: str) -> int:
+        """How long rule 10 speaks after a purchase of this sku, in microseconds."""
+        rule = self.rulebook.rule(NotJustBought.section)
+        assert isinstance(rule, Windows)
+        return needed_again(self.catalogue.get(sku), rule.substitute, rule.consumed)
+
+    @cached_property
+    def make_good_within(self) -> int:
+        """How long after a purchase a price drop is made good, in microseconds; 0: not at all."""
+        return self.rulebook.make_good.price_drop

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from heapq import heappop, heappush
 
 from decisioning.decision import Decision
-from decisioning.engine import Step, on_event, on_wake
+from decisioning.engine import Step, on_event, on_relay, on_wake
 from decisioning.event import Event
+from decisioning.moves import Forward, Relay
 from decisioning.policy import Policy
 from decisioning.state import State
 
@@ -55,3 +56,12 @@ class Replay:
         if step.wake_at is not None and (before is None or before.wake_at != step.wake_at):
             heappush(self._due, (step.wake_at, subject))
         yield from step.outputs
+        for relay in step.relays:
+            yield from self._keep(relay.to, self._tell(relay))
+
+    def _tell(self, relay: Relay) -> Step:
+        """What another subject makes of a message: here it arrives at once, in the same instant."""
+        state, message = self.states.get(relay.to), relay.message
+        if isinstance(message, Forward):
+            return on_event(self.policy, state, message.event, self.now)
+        return on_relay(self.policy, state, relay.to, message, self.now)

@@ -18,10 +18,11 @@ from decisioning.instant import format_instant, parse_instant
 from decisioning.policy import Policy
 from decisioning.replay import Replay
 from decisioning.rulebook import parse as parse_rulebook
-from decisioning.state import State
+from decisioning.state import State, fold
 
 RETAIL = Path(__file__).parent.parent / "rules" / "retail.yaml"
 BARE = b'rulebook: bare\nversion: "1"\n'
+UNCAPPED = BARE + b"respect: {frequency_cap: {caps: []}, concurrent_channel: {within: 0s}}\n"
 CUSTOMER = "c-42"
 
 
@@ -108,6 +109,66 @@ def window(days: str, from_: str, to: str) -> dict[str, object]:
     return {"days": days.split(), "from": from_, "to": to}
 
 
+def placed(order: str = "o-1", *, promised: str | None = None) -> Happening:
+    """An order placed, with the delivery that was promised."""
+    return Happening("order.placed", {"order_id": order, "promised_at": _text(promised)})
+
+
+def shipped(order: str = "o-1", *, promised: str | None = None) -> Happening:
+    """An order on its way, with the delivery that was promised."""
+    return Happening("order.shipped", {"order_id": order, "promised_at": _text(promised)})
+
+
+def eta_changed(promised: str, order: str = "o-1") -> Happening:
+    """The delivery moved to this time."""
+    return Happening("order.eta_changed", {"order_id": order, "promised_at": _text(promised)})
+
+
+def delivered(order: str = "o-1") -> Happening:
+    """An order has arrived."""
+    return Happening("order.delivered", {"order_id": order})
+
+
+def payment_failed(order: str = "o-1") -> Happening:
+    """The payment for an order failed."""
+    return Happening("order.payment_failed", {"order_id": order})
+
+
+def case_opened(case: str = "k-1", *, severity: str = "normal", **more: object) -> Happening:
+    """A problem of the customer's is open."""
+    return Happening("support.case_opened", {"case_id": case, "severity": severity, **more})
+
+
+def case_resolved(case: str = "k-1") -> Happening:
+    """A problem of the customer's is solved."""
+    return Happening("support.case_resolved", {"case_id": case})
+
+
+def promised(promise: str = "p-1", *, what: str = "a call back", due: str = "2026-03-10") -> Happening:
+    """Our word to the customer."""
+    return Happening("support.promise_made", {"promise_id": promise, "what": what, "due_at": _text(due)})
+
+
+def promise_kept(promise: str = "p-1") -> Happening:
+    """Our word was kept."""
+    return Happening("support.promise_kept", {"promise_id": promise})
+
+
+def bereaved(*, until: str | None = None) -> Happening:
+    """The customer lost someone."""
+    return Happening("customer.life_event", {"kind": "bereavement", "until": _text(until)})
+
+
+def vulnerable(*, until: str | None = None) -> Happening:
+    """The customer is in a difficult situation."""
+    return Happening("customer.life_event", {"kind": "vulnerable", "until": _text(until)})
+
+
+def answered(kind: str, decision: str = "d-unknown", channel: str = "email") -> Happening:
+    """What became of a decision that is known by its id alone: complained, unsubscribed, declined, ignored..."""
+    return Happening(f"response.{kind}", {"decision_id": decision, "channel": channel})
+
+
 def died() -> Happening:
     """The customer has died."""
     return Happening("customer.life_event", {"kind": "deceased"})
@@ -190,6 +251,21 @@ class Story:
         )
         self.events.append(happened)
         return happened
+
+
+def folded(*told: tuple[str, Happening], state: State | None = None) -> State:
+    """The memory after these events, in this order of arrival, without an engine."""
+    state = state or State(CUSTOMER)
+    for number, (when, happening) in enumerate(told):
+        state = fold(state, event(happening.type, happening.time or when, happening.data, f"e-{number}"))
+    return state
+
+
+def uncapped(rules: bytes = UNCAPPED) -> Story:
+    """The usual customer, who agreed to all and whom no cap limits, early in 2026."""
+    told = Story(rules)
+    told.at("2026-01-05 09:00", lives(time_zone="UTC"), granted("marketing"), granted("survey"))
+    return told
 
 
 def said(decisions: Sequence[Decision]) -> list[tuple[str, str]]:

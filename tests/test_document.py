@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from decisioning.document import MAX_DEPTH, MAX_SCALAR, place, plain, read
+from decisioning.document import MAX_DEPTH, MAX_LINES, MAX_SCALAR, load, place, plain, read, value_place
 from decisioning.errors import RulebookError
 
 BOMB = "a0: &a0 [x, x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60))
@@ -17,6 +17,33 @@ def test_every_key_and_item_has_its_place() -> None:
     assert place(tree, ("b", 0, "c")) == (3, 5)
     assert place(tree, ("b", 0, "nowhere", "deeper")) == (3, 5)
     assert place(tree, ("nowhere",)) == (1, 1)
+
+
+def test_the_place_of_a_value_is_behind_its_key() -> None:
+    """Or that of the key where there is no value of its own."""
+    tree = read(b"a: 1\nb:\n  - c: 2\n    d: [x, y]\n", "f")
+    assert value_place(tree, ("b", 0, "d")) == (4, 8)
+    assert value_place(tree, ("b", 0, "d", 1)) == (4, 12)
+    assert value_place(tree, ("b", 0, "nowhere")) == (3, 5)
+
+
+def test_a_list_that_stands_for_a_model_has_the_places_of_its_items() -> None:
+    """A model may name a field that the author does not write."""
+    assert place(read(b"a:\n  - b: 1\n", "f"), ("a", "items", 0, "b")) == (2, 5)
+
+
+def test_duplicate_keys_are_all_found_and_the_first_stands() -> None:
+    """So that the other faults of the page are told in the same go."""
+    tree, found = load(b"a: 1\nb: {c: 1, c: 2}\na: 2\na: 3\n", "f")
+    assert [(fault.line, fault.column) for fault in found] == [(2, 11), (3, 1), (4, 1)]
+    assert plain(tree) == {"a": 1, "b": {"c": 1}}
+
+
+def test_the_number_of_entries_is_bounded_by_whoever_asks() -> None:
+    """A rulebook is a page, its cases may be a book."""
+    assert load(b"[" + b"x, " * 100 + b"x]", "f", 200)[1] == []
+    with pytest.raises(RulebookError, match="more than 50 entries"):
+        load(b"[" + b"x, " * 100 + b"x]", "f", 50)
 
 
 def test_plain_is_what_the_author_wrote() -> None:
@@ -43,8 +70,11 @@ def test_plain_is_what_the_author_wrote() -> None:
         ("--- a\n--- b", "f:2:1: a second document"),
         ("a: 0x_", "f:1:1: not YAML"),
         ('a: "\\U99999999"', "f:1:1: not YAML"),
+        ('a: "\\ud83d"', "f:1:4: half a character"),
+        ('"\\ud83d": a', "f:1:1: half a character"),
+        ("\n" * (MAX_LINES + 1), "f:1:1: more than"),
         ("a: [", "f:1:5: not YAML"),
-        ("a: 1\na: 2", "f:2:1: not YAML: found duplicate key"),
+        ("a: 1\na: 2", "f:2:1: duplicate key `a`: it stands in line 1 already"),
     ],
 )
 def test_what_could_hurt_is_refused_at_its_place(text: str, expected: str) -> None:

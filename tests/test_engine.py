@@ -95,7 +95,7 @@ def test_a_loser_that_was_allowed_was_outranked_until_the_winners_slot_is_free(s
         ("wins", "sms"): ("allowed.clear", None),
         ("loses", "sms"): ("outranked.value", at("2026-03-09 10:15")),
         ("loses", "email"): ("outranked.value", at("2026-03-03 10:15")),
-        ("asks", "email"): ("outranked.value", at("2026-03-02 10:15")),
+        ("asks", "email"): ("survey.no_plan", None),
         ("owned", "email"): ("recent_purchase.same_item", at("2026-03-22 10:15")),
     }
     assert {one.as_json()["verdict"] for one in act.considered} == {"allow", "suppress"}
@@ -260,12 +260,12 @@ def test_what_names_something_unknown_is_told_and_is_no_error(story: Story) -> N
 
 
 def test_memory_forgets_what_no_rule_can_see(story: Story) -> None:
-    """Acts whose slots are free and that are not live any more are dropped; state is bounded."""
+    """Acts whose slots are free, that are not live and that no response names any more are dropped."""
     act = only(story.at("2026-03-02 10:15", asked()))
     story.at("2026-03-02 10:16", lives(name="Ada"))
     assert [one.id for one in story.state.acts] == [act.id]
-    request = event("customer.updated", "2026-04-02 10:15", {"name": "Ada"}, "e-99")
-    swept = on_event(story.policy, story.state, request, at("2026-03-02 10:15") + 30 * DAY)
+    request = event("customer.updated", "2026-06-02 10:15", {"name": "Ada"}, "e-99")
+    swept = on_event(story.policy, story.state, request, at("2026-03-02 10:15") + 90 * DAY)
     assert swept.state.acts == ()
-    kept = on_event(story.policy, story.state, request, at("2026-03-02 10:15") + 30 * DAY - HOUR)
+    kept = on_event(story.policy, story.state, request, at("2026-03-02 10:15") + 90 * DAY - HOUR)
     assert [one.id for one in kept.state.acts] == [act.id]

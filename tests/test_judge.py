@@ -189,9 +189,8 @@ def test_valid_until_ends_with_the_candidate(story: Story) -> None:
 
 
 def test_valid_until_ends_with_the_day(story: Story) -> None:
-    """The start of quiet hours where it is the earliest, also for a survey."""
+    """The start of quiet hours where it is the earliest."""
     assert only(story.at("2026-03-02 18:00", asked())).valid_until == at("2026-03-02 21:00")
-    assert only(story.at("2026-03-02 18:01", asked(offer(kind="survey")))).valid_until == at("2026-03-02 21:00")
 
 
 def test_valid_until_of_a_service_act_crosses_the_night(story: Story) -> None:

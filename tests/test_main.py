@@ -151,7 +151,14 @@ def test_who_stops_reading_is_no_error(tmp_path: Path) -> None:
         assert process.stderr.read() == b""
 
 
-@pytest.mark.parametrize("command", [["decide"], ["run"], ["topics", "create"], ["topics", "list"], ["demo"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(["decide"], ["run"], ["topics", "create"], ["topics", "list"], ["demo"], ["bench", "engine"]),
+        *(["check"], ["test"], ["mutate"], ["explain"], ["schema"], ["tables"]),
+        *(["rulebook", "publish"], ["rulebook", "withdraw"]),
+    ],
+)
 def test_every_commands_help_has_an_example(command: list[str]) -> None:
     """Section 5: `--help` with an example."""
     done = run(*command, "--help")
@@ -164,3 +171,13 @@ def test_no_events_are_no_decisions() -> None:
     """An empty file is a fine file."""
     done = run(*EXAMPLE)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_only_a_good_rulebook_is_published(tmp_path: Path) -> None:
+    """A broken one is refused with the messages of `check`, before anything is asked of Kafka."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text('rulebook: x\nversion: "1"\nrespect:\n  quiet_hour: {}\n')
+    done = run("rulebook", "publish", str(rules))
+    assert done.returncode == 1
+    assert done.stderr == run("check", str(rules)).stderr or done.stderr in run("check", str(rules)).stdout
+    assert f"{rules}:4:3: ".encode() in done.stderr

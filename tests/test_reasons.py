@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from decisioning.judge import ALLOWED, OUTRANKED
-from decisioning.reasons import REASONS, describe
+from decisioning.reasons import OPEN, REASONS, describe
 from decisioning.suppress import ORDER
 
 FAMILIES = {
@@ -26,7 +26,7 @@ def test_every_reason_is_of_a_family_of_the_contract() -> None:
 
 def test_every_reason_speaks_in_three_voices() -> None:
     """A sentence for the author, one for an agent, one for the customer."""
-    for code, reason in REASONS.items():
+    for code, reason in (REASONS | {reason.code: reason for reason in OPEN.values()}).items():
         assert reason.code == code
         for sentence in reason[1:]:
             assert re.fullmatch(r"[A-Z].*[.]", sentence), (code, sentence)
@@ -45,6 +45,19 @@ def test_a_known_reason_is_told_as_it_stands() -> None:
 
 
 def test_an_authors_own_reason_is_told_by_its_name() -> None:
-    """A cap that an author named has no sentence, and still says something."""
+    """A cap or a condition that an author named says its name to the author and an agent, never to the customer."""
     told = describe("frequency_cap.half_day")
-    assert (told.code, told.customer) == ("frequency_cap.half_day", "frequency cap: half day.")
+    assert told.code == "frequency_cap.half_day"
+    assert told.author == "The rulebook's cap `half_day` is used up."
+    assert told.agent == "They heard from us often enough (half day)."
+    assert "half" not in told.customer
+    for family in OPEN:
+        told = describe(f"{family}.later_than_promised")
+        assert told.code == f"{family}.later_than_promised"
+        assert "`later_than_promised`" in told.author
+        assert "<" not in "".join(told)
+
+
+def test_a_reason_that_nobody_gives_still_says_something() -> None:
+    """One of a newer version, read by an older one."""
+    assert describe("weather.rain").customer == "weather: rain."

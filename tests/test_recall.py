@@ -23,6 +23,7 @@ from tests.builders import (
     product,
     response,
     said,
+    uncapped,
     weighed,
     window,
     withdrawn,
@@ -114,7 +115,7 @@ def test_a_report_of_a_recall_ends_its_being_live_too(story: Story, act: Decisio
 
 def test_an_answered_survey_ends_its_being_live(story: Story) -> None:
     """`survey.answered` may name the act that asked: who has answered cannot be unasked."""
-    survey = only(story.at(MADE, asked(offer(kind="survey"))))
+    survey = only(story.at(MADE, asked()))
     story.at("2026-03-02 12:05", Happening("survey.answered", {"survey": "nps", "score": 9}))
     story.at("2026-03-02 12:10", Happening("survey.answered", {"survey": "nps", "decision_id": survey.id}))
     assert recalls(story, "2026-03-02 12:30", died()) == []
@@ -122,7 +123,7 @@ def test_an_answered_survey_ends_its_being_live(story: Story) -> None:
 
 def test_an_answered_survey_that_names_no_act_ends_none(story: Story) -> None:
     """`decision_id` is optional; without it nothing is known of an act."""
-    story.at(MADE, asked(offer(kind="survey")))
+    story.at(MADE, asked())
     story.at("2026-03-02 12:10", Happening("survey.answered", {"survey": "nps", "score": 9}))
     assert len(recalls(story, "2026-03-02 12:30", died())) == 1
 
@@ -134,7 +135,7 @@ def test_a_response_to_another_decision_leaves_it_live(story: Story, act: Decisi
     assert len(recalls(story, "2026-03-02 12:30", died())) == 1
 
 
-@pytest.mark.parametrize("kind", ["service", "care", "survey"])
+@pytest.mark.parametrize("kind", ["service", "care"])
 def test_acts_of_every_class_are_judged_again(story: Story, kind: str) -> None:
     """A service act of someone who has died is taken back."""
     act = only(story.at(MADE, asked(offer(kind=kind))))
@@ -147,14 +148,15 @@ def test_service_stays_where_only_marketing_must_go(story: Story) -> None:
     assert recalls(story, "2026-03-02 12:30", withdrawn(), bought("A"), lives(time_zone="Asia/Tokyo")) == []
 
 
-def test_a_product_and_a_wake_recall_nothing_but_the_next_event_does(story: Story) -> None:
+def test_a_product_and_a_wake_recall_nothing_but_the_next_event_does() -> None:
     """Each event of a customer that is not a repeat can matter; wakes and products do not (reading 4)."""
+    story = uncapped()
     story.at("2026-02-20 12:00", bought("A"))
-    story.at(MADE, prefers(contact_windows=[window("mon", "13:00", "14:00")]), asked(offer(kind="survey")))
+    story.at(MADE, prefers(contact_windows=[window("mon", "13:00", "14:00")]), asked())
     story.at("2026-03-02 12:01", prefers(contact_windows=[]))
     act = only(story.at("2026-03-02 12:30", asked(offer(sku="B")).named("e-b")))
     assert story.at("2026-03-02 12:40", product("B", variant_of="A")) == []
-    assert said(story.until("2026-03-02 13:00")) == [("act", "allowed.clear")], "the survey's wake"
+    assert said(story.until("2026-03-02 13:00")) == [("act", "allowed.clear")], "the wake of what waited"
     assert story.at("2026-03-02 13:10", asked(offer(sku="B")).named("e-b")) == [], "a repeat"
     recall = only(recalls(story, "2026-03-02 13:20", nothing_new()))
     assert (recall.recalls, recall.reason) == (act.id, "recent_purchase.same_item")
@@ -228,3 +230,32 @@ def test_a_new_request_may_speak_once_a_recall_came_in_time(story: Story, act: D
     ]
     story.at("2026-03-02 12:32", response("recalled", act, in_time=True))
     assert said(story.at("2026-03-02 12:33", asked(offer(on=["push"])))) == [("act", "allowed.clear")]
+
+
+@pytest.mark.parametrize(
+    ("named", "reason"), [({"request_id": "r-1"}, "withdrawn.request"), ({"campaign": "spring"}, "withdrawn.campaign")]
+)
+def test_whoever_asked_may_withdraw(story: Story, named: dict[str, str], reason: str) -> None:
+    """What is live is recalled at once, what waits gets its one further answer at once; neither says when it may."""
+    act = only(story.at(MADE, asked(offer("a"), request="r-1", campaign="spring")))
+    story.at("2026-03-02 12:01", asked(offer("b", kind="service"), request="r-2"))
+    recall = only(story.at("2026-03-02 12:05", Happening("contact.withdrawn", named)))
+    assert (recall.recalls, recall.reason, recall.allowed_from) == (act.id, reason, None)
+    assert story.at("2026-03-02 12:06", Happening("contact.withdrawn", named)) == []
+
+
+def test_what_waits_is_answered_when_it_is_withdrawn(story: Story) -> None:
+    """With the trigger of the wake that was promised and its cause; at the wake nothing more is said."""
+    promise = only(story.at("2026-03-02 22:00", asked(offer(), request="r-1", campaign="spring")))
+    answer = only(story.at("2026-03-02 22:05", Happening("contact.withdrawn", {"campaign": "spring"})))
+    assert said([answer]) == [("suppress", "withdrawn.campaign")]
+    assert (answer.trigger.type, answer.cause) == ("wake", promise.trigger)
+    assert answer.trigger.id.endswith("@2026-03-03T08:00:00Z")
+    assert (answer.allowed_from, answer.request_id) == (None, "r-1")
+    assert story.until("2026-03-03 09:00") == []
+
+
+def test_a_withdrawal_of_something_else_withdraws_nothing(story: Story, act: Decision) -> None:
+    """Another request, another campaign, or nothing named."""
+    for named in ({"request_id": "r-other"}, {"campaign": "other"}, {}):
+        assert story.at("2026-03-02 12:05", Happening("contact.withdrawn", named)) == []

@@ -9,7 +9,7 @@ import pytest
 from decisioning.document import MAX_BYTES
 from decisioning.errors import RulebookError
 from decisioning.instant import DAY, HOUR, MINUTE
-from decisioning.rulebook import MAX_PROBLEMS, parse
+from decisioning.rulebook import MAX_NODES, MAX_PROBLEMS, parse
 from decisioning.suppress import ORDER
 from decisioning.suppress.base import Rule
 from decisioning.suppress.consent import Lifetime
@@ -44,7 +44,7 @@ def test_the_shipped_rulebook_spells_out_the_defaults() -> None:
     """`rules/retail.yaml` is the contract's policy: no number in it differs from the code's."""
     shipped, bare = parse(RETAIL.read_bytes(), "retail.yaml"), parse(BARE, "r.yaml")
     assert shipped.respect == bare.respect
-    assert shipped.valid_for == bare.valid_for
+    assert (shipped.valid_for, shipped.make_good, shipped.actions) == (bare.valid_for, bare.make_good, bare.actions)
 
 
 def test_the_defaults_are_the_contracts_numbers() -> None:
@@ -87,7 +87,7 @@ def test_a_time_of_day_needs_no_quotes() -> None:
 
 def test_a_time_of_day_is_shown_as_it_was_written() -> None:
     """Whoever prints the numbers in force reads `HH:MM`, not minutes."""
-    assert Night().model_dump(by_alias=True) == {"from": "21:00", "to": "08:00"}
+    assert Night().model_dump(by_alias=True) == {"from": "21:00", "to": "08:00", "then": "defer"}
 
 
 def test_caps_are_an_authors_own_list() -> None:
@@ -106,7 +106,7 @@ def test_caps_are_an_authors_own_list() -> None:
     [
         ("rulebook: x\n", "r.yaml:1:1: `version` is missing"),
         ('rulebok: x\nversion: "1"\n', "r.yaml:1:1: unknown field `rulebok`: did you mean `rulebook`?"),
-        ("rulebook: x\nversion: 1\n", "r.yaml:2:1: `version` (`1`): input should be a valid string"),
+        ("rulebook: x\nversion: 1\n", "r.yaml:2:1: `version` (`1`): a text: put it in quotes"),
         ('rulebook: ""\nversion: "1"\n', "r.yaml:1:1: `rulebook` (``): string should have at least 1 character"),
     ],
 )
@@ -160,7 +160,7 @@ def test_a_page_of_faults_is_cut_short() -> None:
     ("text", "expected"),
     [
         (b"a: b: c\n", "r.yaml:1:5: not YAML: mapping values are not allowed here"),
-        (b"rulebook: x\nrulebook: y\n", "r.yaml:2:1: not YAML: found duplicate key"),
+        (b"rulebook: x\nrulebook: y\n", "r.yaml:2:1: duplicate key `rulebook`: it stands in line 1 already"),
         (b"- rulebook\n", "r.yaml:1:1: a rulebook is a mapping"),
         (b"", "r.yaml:1:1: a rulebook is a mapping"),
         (b"\xff\xfe", "r.yaml:1:1: not UTF-8"),
@@ -173,6 +173,18 @@ def test_a_page_of_faults_is_cut_short() -> None:
 def test_what_is_no_rulebook_at_all_is_one_fault(text: bytes, expected: str) -> None:
     """And nothing but a `RulebookError` ever leaves the reader."""
     assert any(problem.startswith(expected) for problem in problems(text))
+
+
+def test_a_rulebook_is_a_page() -> None:
+    """More entries than anyone reads are refused before they are read."""
+    assert "more than" in problems(BARE + b"owner: [" + b"x, " * MAX_NODES + b"x]\n")[0]
+
+
+def test_a_rulebook_that_loads_has_its_actions_ready() -> None:
+    """Compiled once, with the rulebook's validity where they have none of their own."""
+    book = parse(BARE + b"valid_for: 1h\nactions: [{action: hello, class: care, channels: [phone]}]\n", "r.yaml")
+    assert [(action.action, action.valid_for) for action in book.ready] == [("hello", HOUR)]
+    assert book.ready is book.ready
 
 
 def test_an_author_cannot_set_the_digest() -> None:

@@ -12,9 +12,9 @@ import msgspec
 from msgspec.structs import replace
 
 from decisioning.errors import StateTooNew, StateUnreadable
-from decisioning.state import memory, orders
+from decisioning.state import memory, purchases
 from decisioning.state.fold import fold, names_unknown
-from decisioning.state.model import MAX_ACTS, MAX_DEFERRED, MAX_WAITING_BYTES, Act, Deferred, State
+from decisioning.state.model import MAX_ACTS, MAX_DEFERRED, MAX_WAITING_BYTES, Act, Deferred, Scope, State
 
 VERSION: Final = 2
 _decoder: Final = msgspec.json.Decoder(State)
@@ -71,7 +71,7 @@ def full(state: State) -> bool:
 def sweep(state: State, now: int, *, orders_for: int, acts_for: int) -> State:
     """Drop what no rule can see any more: orders older than `orders_for` us, acts older than `acts_for` and not
     live."""
-    state = orders.forget_old(state, now - orders_for)
+    state = purchases.forget_old(state, now - orders_for)
     if any(act.candidate.channels and not act.live(now) for act in state.acts):
         state = replace(state, acts=tuple(act if act.live(now) else _slot(act) for act in state.acts))
     if any(not act.live(now) and act.made + acts_for <= now for act in state.acts):
@@ -85,7 +85,8 @@ def _slot(act: Act) -> Act:
 
 
 def erase(state: State) -> State:
-    """Everything goes but the marker: its newest time, what was seen, what was answered (contract.md, "Erasure")."""
+    """Everything goes but the marker: its newest time, what was seen, what was answered, the holds that stand
+    (contract.md, "Erasure")."""
     return State(
         subject=state.subject,
         now=state.now,
@@ -94,6 +95,9 @@ def erase(state: State) -> State:
         seen=state.seen,
         seen_floor=state.seen_floor,
         requests=state.requests,
+        holds=tuple(replace(hold, scope=Scope(), items=()) for hold in state.holds),  # only to be released
+        moves=state.moves,
+        absorbed=state.absorbed,
     )
 
 

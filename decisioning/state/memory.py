@@ -41,7 +41,8 @@ def is_repeat(state: State, event: Event, now: int) -> bool:
         return False
     if now >= event.time + SEEN_FOR or (state.seen_floor is not None and event.time <= state.seen_floor):
         return True
-    return any(known.id == name(event.data.request_id) and seen_as in known.marks for known in state.requests)
+    named = name(event.data.request_id)
+    return any(known.id == named and seen_as in known.marks for known in state.requests)
 
 
 def was_answered(state: State, request_id: str, now: int) -> bool:

@@ -12,7 +12,12 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from decisioning.decision import Candidate, Trigger
-from decisioning.payload import Money
+from decisioning.state.order import Kept as Kept  # one model for its readers, in two files for their eyes
+from decisioning.state.order import Line as Line
+from decisioning.state.order import Order as Order
+from decisioning.state.order import Returned as Returned
+from decisioning.state.order import Said as Said
+from decisioning.state.order import Told as Told
 from decisioning.window import DailyWindow
 
 MAX_SEEN: Final = 512
@@ -25,13 +30,14 @@ MAX_WAITING_BYTES: Final = 256 * 1024
 MAX_CONSENTS: Final = 64
 MAX_LIST: Final = 400
 MAX_NAME: Final = 200
+MAX_GRANTS: Final = 16
 MAX_MARKS: Final = 64
 MAX_CASES: Final = 64
 MAX_PROMISES: Final = 16
 MAX_TOLD: Final = 8
 MAX_SAID: Final = 64
 MAX_REPETITIONS: Final = 64
-MAX_REPLIES: Final = 12
+MAX_REPLIES: Final = 24
 MAX_ATTRIBUTES: Final = 64
 MAX_HOLDS: Final = 256
 MAX_ABSORBED: Final = 64
@@ -103,91 +109,14 @@ class Profile(Struct, frozen=True, array_like=True):
     needs: Facts | None = None
 
 
-class Line(Struct, frozen=True, array_like=True):
-    """So many units of one sku, each at this price."""
-
-    sku: str
-    quantity: int
-    unit_price: Money
-
-
-class Kept(Struct, frozen=True):
-    """Units of one sku that were bought at `at` and did not come back: what each cost, in which currency."""
-
-    sku: str
-    unit_price: str
-    currency: str
-    at: int
-
-
-class Returned(Struct, frozen=True, array_like=True):
-    """So many units of one sku came back; `at` is the newest return."""
-
-    sku: str
-    quantity: int
-    at: int
-
-
-class Told(Struct, frozen=True, array_like=True):
-    """At `at` an event gave `promised_at` as the delivery; `told`: placing, purchase and shipping say it to the
-    customer, a change of plan does not."""
-
-    at: int
-    promised_at: int
-    told: bool
-
-
-class Said(Struct, frozen=True, array_like=True):
-    """What an act of ours told the customer of an order: `what` is the action, with the event's type where it speaks
-    once of each (`order_status:order.shipped`).
-
-    `promised_at` is the delivery that a delay alert named, `sku` and `down_to` the price to which an adjustment
-    brought a unit.
-    """
-
-    act: str
-    made: int
-    what: str
-    promised_at: int | None = None
-    sku: str | None = None
-    down_to: Money | None = None
-
-
-class Order(Struct, frozen=True, array_like=True):
-    """One order as far as we know it; without `bought_at` its purchase is not known."""
-
-    id: str
-    bought_at: int | None = None
-    currency: str = ""
-    lines: tuple[Line, ...] = ()
-    returned: tuple[Returned, ...] = ()
-    cancelled_at: int | None = None
-    told: tuple[Told, ...] = ()
-    postponed: bool = False
-    """Whether, of two promises in a row, the later event once gave the later delivery."""
-    shipped_at: int | None = None
-    delivered_at: int | None = None
-    payment_failed_at: int | None = None
-    said: tuple[Said, ...] = ()
-
-    @property
-    def stands(self) -> bool:
-        """Bought and not cancelled; a cancellation at the purchase's own time counts as after it (exact reading 6)."""
-        return self.bought_at is not None and (self.cancelled_at is None or self.cancelled_at < self.bought_at)
-
-    def kept(self, sku: str) -> int:
-        """Units of `sku` that were bought and did not come back."""
-        bought = sum(line.quantity for line in self.lines if line.sku == sku)
-        return bought - sum(item.quantity for item in self.returned if item.sku == sku)
-
-
 class About(Struct, frozen=True, array_like=True):
-    """The fact that an act of ours stands on: an order, for a price adjustment one sku of it, and the type of the event
-    that told of it."""
+    """The fact that an act of ours stands on: an order, for a price adjustment one sku of it, the type of the event
+    that told of it, and the delivery that this event promised."""
 
     order_id: str
     event: str
     sku: str | None = None
+    promised_at: int | None = None
 
 
 class Act(Struct, frozen=True, array_like=True):
@@ -274,11 +203,21 @@ class Promise(Struct, frozen=True, array_like=True):
 
 
 class Life(Struct, frozen=True, array_like=True):
-    """Bereavement or vulnerability (`kind`) since `at`; `until` only if it was given (rule 4)."""
+    """Bereavement or vulnerability (`kind`) since `at`; `until` only if it was given (rule 4).
+
+    `lasts`: another word of the same time gave no end, so that the usual length counts beside `until`.
+    """
 
     kind: str
     at: int
     until: int | None = None
+    lasts: bool = False
+
+    def end(self, usual: int) -> int:
+        """The instant at which it is over, if one without an end of its own lasts `usual` us."""
+        if self.until is None:
+            return self.at + usual
+        return max(self.until, self.at + usual) if self.lasts else self.until
 
 
 class Reply(Struct, frozen=True, array_like=True):
@@ -290,15 +229,15 @@ class Reply(Struct, frozen=True, array_like=True):
 
 
 class Repetition(Struct, frozen=True, array_like=True):
-    """What the customer answered about one topic, or one action without a topic (rule 13).
+    """What the customer answered about one topic, or one action without a topic (rule 13); `name` says which.
 
-    `replies` are those that may still begin a block; `blocks` counts the blocks that they no longer show, and `since`
-    is the response that began the last of those.
+    `replies` are the newest, in order of time; `forgotten` counts those that fell out, and `since` is the time of the
+    newest of them. The one named "" stands for all names that fell out.
     """
 
     name: str
     replies: tuple[Reply, ...] = ()
-    blocks: int = 0
+    forgotten: int = 0
     since: int | None = None
 
 
@@ -326,8 +265,8 @@ class Scope(Struct, frozen=True):
 
 
 class Hold(Struct, frozen=True, array_like=True):
-    """A hold that stands: `facts` name what it stands on (`order:o-9`, `case:7`, `consent:marketing`), `items` are the
-    skus of a purchase with their categories ("": none) as of then."""
+    """A hold that stands: `facts` name what it stands on (`case:7`, `consent:marketing`; `order:o-9@` with the instant
+    of the purchase), `items` are the skus of a purchase with their categories ("": none) as of then."""
 
     id: str
     reason: str
@@ -335,13 +274,12 @@ class Hold(Struct, frozen=True, array_like=True):
     until: int | None
     facts: tuple[str, ...]
     items: tuple[tuple[str, str], ...] = ()
-    since: int = 0
 
 
 class Absorbed(Struct, frozen=True, array_like=True):
-    """Another subject that became part of this one, and its newest move that was taken in."""
+    """Another subject that became part of this one, by fingerprint, and its newest move that was taken in."""
 
-    name: str
+    name: int
     sequence: int
 
 
@@ -377,6 +315,10 @@ class State(Struct, frozen=True, array_like=True):
     """The customer that this subject became part of: its events are forwarded there."""
     moves: int = 0
     absorbed: tuple[Absorbed, ...] = ()
+    moved_at: int | None = None
+    """When the event happened that moved it."""
+    grants: tuple[Consent, ...] = ()
+    """Grants that later facts have hidden: a complaint from before one of them that arrives late does not hold."""
 
     @property
     def wake_at(self) -> int | None:

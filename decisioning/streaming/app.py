@@ -1,4 +1,4 @@
-"""A worker process: settings, rulebook, topics checked, catalogue read, then the chassis until SIGTERM.
+"""A worker process: settings, rulebook, topics checked, catalogue and rulebooks read, then the chassis until SIGTERM.
 
 Declares and wires; decides nothing. Exit codes: 0 stopped in order, 1 the rulebook is at fault, 3 Kafka, the topics
 or the settings refuse; the chassis' own are listed in `chassis/watchdog.py`.
@@ -8,34 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
-from itertools import product
+from pathlib import Path
 from typing import Any, Final, cast
 
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from decisioning import rulebook as rulebooks
 from decisioning.catalogue import Catalogue
-from decisioning.decision import Outcome
 from decisioning.errors import EventRejected, Fault, RulebookError
 from decisioning.policy import Policy
-from decisioning.reasons import REASONS
-from decisioning.rulebook import Rulebook
-from decisioning.streaming import topics
+from decisioning.streaming import rulebooks, topics
 from decisioning.streaming.broadcast import Broadcast
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.job import Output, Record
 from decisioning.streaming.chassis.producer import Producer
 from decisioning.streaming.chassis.transport import App, build, serve
 from decisioning.streaming.http import HttpServer, Readiness
+from decisioning.streaming.labels import possible
 from decisioning.streaming.letters import Letters
 from decisioning.streaming.metrics import Labels, Metrics
+from decisioning.streaming.rulebooks import RulebookFile, Rulebooks
 from decisioning.streaming.settings import Settings, kafka_options, load
 from decisioning.streaming.watch import Watch
 from decisioning.streaming.worker import EVENT_TYPES, KEPT, Worker
-from decisioning.suppress.base import EVERY_CLASS
 
 EXIT_INPUT = 1
 SILENT_SECONDS: Final = 10.0
@@ -46,16 +43,46 @@ _GAUGE_SECONDS = 1.0
 def main() -> int:
     """Run a worker to its end; the exit code. SettingsError and TopicsError when it must not start."""
     settings = load()
-    try:
-        rulebook = rulebooks.parse(settings.rulebook.read_bytes(), str(settings.rulebook))
-    except RulebookError as error:
-        print(error, file=sys.stderr)
-        return EXIT_INPUT
-    except OSError as error:
-        print(f"DECISIONING_RULEBOOK: {settings.rulebook} cannot be read ({error.strerror})", file=sys.stderr)
+    file = RulebookFile(settings.rulebook)
+    found = _read(file)
+    if found is None:
         return EXIT_INPUT
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # also for the consumer's thread
-    return asyncio.run(_work(settings, rulebook))
+    return asyncio.run(_work(settings, file, found[1]))
+
+
+def publish_rulebook(path: Path) -> int:
+    """Put the rulebook of a file on the topic, for every worker that follows its name; the exit code.
+
+    A broken one is refused here, with the messages of `decisioning check`.
+    """
+    settings = load()
+    found = _read(RulebookFile(path))
+    if found is None:
+        return EXIT_INPUT
+    text, policy = found
+    asyncio.run(rulebooks.publish(settings, policy.rulebook.rulebook, text))
+    print("published", *policy.stamp.values())
+    return 0
+
+
+def withdraw_rulebook(name: str) -> int:
+    """Take the rulebook of this name off the topic: every worker goes back to its file; the exit code."""
+    asyncio.run(rulebooks.publish(load(), name, None))
+    print(f"withdrawn {name}")
+    return 0
+
+
+def _read(file: RulebookFile) -> tuple[bytes, Policy] | None:
+    """A rulebook file's text and its policy; None when it is no good, and stderr says why."""
+    try:
+        text = file.read()
+        return text, rulebooks.build(text, str(file.path), Catalogue())
+    except RulebookError as error:
+        print(error, file=sys.stderr)
+    except OSError as error:
+        print(f"{file.path}: cannot be read ({error.strerror or type(error).__name__})", file=sys.stderr)
+    return None
 
 
 def create_topics() -> int:
@@ -105,65 +132,71 @@ def config_of(settings: Settings) -> ChassisConfig:
     )
 
 
-def labels_of(settings: Settings) -> Labels:
+def labels_of(settings: Settings, policy: Policy) -> Labels:
     """Every label value that a worker can show, so that its series start at zero."""
     return Labels(
         types=EVENT_TYPES,
-        decisions=_possible_decisions(),
+        decisions=possible(policy),
         codes=list(Fault),
-        topics=[*topics.lane_topics(settings), "products"],
+        topics=[*topics.lane_topics(settings), *_read_whole(settings)],
     )
 
 
-def _possible_decisions() -> Iterator[tuple[str, str, str]]:
-    """Outcome, class and reason as they can meet: an act is allowed, everything else is not."""
-    allowed = "allowed.clear"
-    for class_ in sorted(EVERY_CLASS):
-        yield Outcome.ACT, class_, allowed
-    refusals = [code for code in REASONS if code != allowed]
-    yield from product((Outcome.SUPPRESS, Outcome.RECALL), ("marketing", "survey"), refusals)
-    for outcome, class_ in product((Outcome.SUPPRESS, Outcome.RECALL), ("service", "care")):
-        for code in ("dnc.erased", "empathy.deceased", "expired.too_late", "duplicate.request"):
-            yield outcome, class_, code
-    yield from product((Outcome.DEFER,), ("marketing", "survey"), ("quiet_hours.night", "contact_window.outside"))
+def _read_whole(settings: Settings) -> list[str]:
+    """The topics that every worker reads whole."""
+    names = ["products", rulebooks.TOPIC] if settings.rulebooks_topic else ["products"]
+    return [topics.name_of(settings, name) for name in names]
 
 
-async def _work(settings: Settings, rulebook: Rulebook) -> int:
+async def _work(settings: Settings, file: RulebookFile, first: Policy) -> int:
     await topics.preflight(settings)
-    registry = CollectorRegistry()
-    metrics = Metrics(registry, labels_of(settings))
-    metrics.rulebook.only(rulebook.rulebook, rulebook.version, rulebook.digest)
+    metrics = Metrics(CollectorRegistry(), labels_of(settings, first))
     watch = Watch(metrics)
-    worker = Worker(Policy(rulebook, Catalogue()), settings, metrics, took=watch.read)
+    worker = Worker(first, settings, metrics, took=watch.read)
     app = build(worker, config_of(settings), watch)
     letters = Letters(settings, partial(_post, app), partial(_owns_letters, app), KEPT)
+    followed = Rulebooks(settings, file, first, metrics, use=partial(setattr, worker, "policy"), say=_say)
     broadcast = Broadcast(
         settings,
-        [topics.name_of(settings, "products")],
-        apply=lambda record: _describe(worker, metrics, record),
+        _read_whole(settings),
+        apply=partial(_take_in, worker, followed, metrics),
         refuse=lambda record, error: _refuse(letters, metrics, record, error),
     )
     server = HttpServer(
         settings.http_host,
         settings.http_port,
         render=metrics.render,
-        readiness=lambda: _readiness(broadcast, app),
+        readiness=lambda: _readiness(broadcast, followed, app),
     )
     async with server:
-        print(f"http://{server.host}:{server.port}/metrics", file=sys.stderr, flush=True)
+        _say(f"http://{server.host}:{server.port}/metrics")
         letters.start()  # first: what an earlier run published is forgotten while the rest is still being read
+        followed.start()
         broadcast.start()
         await broadcast.ready.wait()
-        gauges = asyncio.create_task(_gauge(app, metrics))
-        await serve(app, on_ready=lambda: print("ready", file=sys.stderr, flush=True))
-        gauges.cancel()
+        await followed.settled()
+        code = EXIT_INPUT if followed.orphaned else 0
+        if code:
+            _say("\n".join([*followed.orphaned, f"publish a good rulebook `{followed.name}`, or withdraw this one"]))
+        else:
+            gauges = asyncio.create_task(_gauge(app, metrics))
+            await serve(app, on_ready=lambda: _say("ready"))
+            gauges.cancel()
         await broadcast.stop()
+        await followed.stop()
         await letters.stop()
-    return 0
+    return code
 
 
-def _describe(worker: Worker, metrics: Metrics, record: Record) -> None:
-    worker.describe(record)
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _take_in(worker: Worker, followed: Rulebooks, metrics: Metrics, record: Record) -> None:
+    if record.topic == rulebooks.TOPIC:
+        followed.told(record)
+    else:
+        worker.describe(record)
     metrics.broadcast.inc(record.topic)
 
 
@@ -181,7 +214,7 @@ def _owns_letters(app: App) -> bool:
     return not app.should_stop and 0 in app.progress.assigned
 
 
-def _readiness(broadcast: Broadcast, app: App) -> Readiness:
+def _readiness(broadcast: Broadcast, followed: Rulebooks, app: App) -> Readiness:
     progress = app.progress
     silent = broadcast.silent_for > SILENT_SECONDS
     return Readiness(
@@ -189,6 +222,7 @@ def _readiness(broadcast: Broadcast, app: App) -> Readiness:
         {
             "broker": "silent" if silent else "answers",
             "catalogue": broadcast.remaining,
+            "rulebook": followed.shown(),
             "restored": progress.restored,
             "lanes": len(progress.assigned),
             "lag": sum(progress.lag.values()),

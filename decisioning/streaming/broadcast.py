@@ -1,4 +1,4 @@
-"""Topics that every worker reads whole: the catalogue now, rulebooks later.
+"""Topics that every worker reads whole: the catalogue and the rulebooks.
 
 Plain aiokafka without a group: all partitions, from the beginning to the end seen at the start (then `ready`), and on
 from there. Faust's GlobalTable is not used: its own docstring warns of an endless recovery loop with several workers

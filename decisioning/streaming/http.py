@@ -2,8 +2,8 @@
 
 It runs in the worker's event loop, on loopback unless told otherwise, and is the only server there: Faust's own is off,
 because it listens on every address and hands out state (T36). It knows no other route and tells nothing else: no
-version, no detail of an error, no log line that repeats a request. aiohttp's low-level server is enough for that, and
-its error pages, which do tell, are replaced.
+version of a program, no detail of an error but those of a rulebook, no log line that repeats a request. aiohttp's
+low-level server is enough for that, and its error pages, which do tell, are replaced.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ class AddressTaken(DecisioningError):
 
 
 class Readiness(NamedTuple):
-    """Whether the worker may take traffic, and what it waits for; `why` holds names and numbers, never customers."""
+    """Whether the worker may take traffic, and what it waits for.
+
+    `why` holds names, numbers and the faults of rulebooks, never customers.
+    """
 
     ready: bool
     why: Mapping[str, object]

@@ -44,6 +44,20 @@ class Result(StrEnum):
     REFUSED = "refused"  # a dead letter
 
 
+class Source(StrEnum):
+    """Where a rulebook comes from: the label `source` of the metrics of rulebooks."""
+
+    FILE = "file"
+    TOPIC = "topic"
+
+
+class Load(StrEnum):
+    """What became of a rulebook that was read: the label `result` of `decisioning_rulebook_loads_total`."""
+
+    ACCEPTED = "accepted"  # it decides, or would if the topic had none
+    REFUSED = "refused"  # the last good one stays
+
+
 class Labels(NamedTuple):
     """The label values that are there from the start; `decisions` holds (outcome, class, reason), those that can occur.
 
@@ -91,6 +105,11 @@ class Counts(_Family[Counter]):
     def inc(self, *values: str, by: float = 1) -> None:
         """Adds `by` under these label values, in the order of the table."""
         self._child(values).inc(by)
+
+    def expect(self, combinations: Iterable[tuple[str, ...]]) -> None:
+        """Shows these label values at zero from now on: what a new rulebook can give has a beginning, too."""
+        for values in combinations:
+            self._child(tuple(map(str, values)))
 
 
 class Level(_Family[Gauge]):
@@ -201,7 +220,18 @@ class Metrics:
     commits = _Row(Counts, "commits_total", "Commits of source offsets, one a partition.")
     lanes = _Row(Level, "lanes", "Partitions that this worker owns.")
     broadcast = _Row(Counts, "broadcast_records_total", "Catalogue and rulebook records read.", ("topic",), _topics)
-    rulebook_errors = _Row(Counts, "rulebook_load_errors_total", "Rulebooks refused; the last good one stayed.")
+    rulebook_loads = _Row(
+        Counts, "rulebook_loads_total", "Rulebooks read; where one was refused the last good one stayed.",
+        ("source", "result"), lambda known: product(Source, Load),
+    )  # fmt: skip
+    rulebook_error = _Row(
+        Level, "rulebook_error", "1 while the newest rulebook of a source is refused; /readyz says why.", ("source",),
+        lambda known: ((source,) for source in Source),
+    )  # fmt: skip
+    rule_errors = _Row(
+        Counts, "rule_errors_total", "Clauses of the rulebook that could not be judged; they kept us silent.",
+        ("clause",),
+    )  # fmt: skip
     rulebook = _Row(Level, "rulebook_info", "The rulebook that decides now.", ("name", "version", "digest"))
     build = _Row(Level, "build_info", "What is running.", ("version", "python", "faust", "aiokafka"))
 

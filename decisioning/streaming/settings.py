@@ -65,7 +65,19 @@ class Settings(BaseSettings):
         default="wall",
         description="What `now` is: `wall` in production; `event` = newest event time so far, for replays.",
     )
-    rulebook: Path = Field(default=Path("rules/retail.yaml"), description="The rulebook to decide by, a YAML file.")
+    rulebook: Path = Field(
+        default=Path("rules/retail.yaml"),
+        description="The rulebook to decide by, a YAML file; a good change of it is followed while we run.",
+    )
+    rulebook_poll_ms: _Ms = Field(
+        default=500,
+        le=3_600_000,
+        description="Milliseconds between two looks at the rulebook file; a change counts once two looks agree.",
+    )
+    rulebooks_topic: bool = Field(
+        default=True,
+        description="Follow the topic `rulebooks`; a good rulebook there, under our file's name, wins over the file.",
+    )
     data_dir: Path = Field(
         default=Path("data"),
         description="Directory of the local store; one a worker, kept over restarts for a quick start.",
@@ -236,6 +248,8 @@ def env_example() -> str:
     ]
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else field.default
+        if isinstance(default, bool):
+            default = str(default).lower()
         parts += ["", f"# {field.description}", f"#{PREFIX}{name.upper()}={default}"]
     return "\n".join(parts) + "\n"
 

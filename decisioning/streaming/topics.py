@@ -122,7 +122,7 @@ def plan(settings: Settings) -> list[Planned]:
     planned = []
     for topic in TOPICS:
         limit = settings.max_event_bytes + _EVENT_ROOM
-        if topic.role in (Role.OUTPUT, Role.INTERNAL):
+        if topic.role in (Role.OUTPUT, Role.INTERNAL) or topic.name == "rulebooks":
             limit = max(limit, _LARGE)
         config = {"cleanup.policy": "compact" if topic.retention_ms is None else "delete"}
         if topic.retention_ms is not None:

@@ -14,13 +14,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
+
+from msgspec.structs import replace
 
 from decisioning import decision as decisions
-from decisioning.engine import Step, on_event, on_wake
+from decisioning import moves
+from decisioning.engine import Step, on_event, on_relay, on_wake
 from decisioning.errors import EventRejected, Fault
 from decisioning.event import Event, Headers, parse
 from decisioning.instant import MINUTE
+from decisioning.moves import Forward
 from decisioning.payload import TYPES
 from decisioning.policy import Policy
 from decisioning.state import State, dumps
@@ -38,7 +42,16 @@ KEPT: Final = 8 * 1024 * 1024
 _QUIET_NS: Final = 200_000_000  # no record for so long: nothing of the newest instant is still under way
 _STRUCTURED: Final = (("content-type", b"application/cloudevents+json; charset=UTF-8"),)
 
-Message = Event | relay.Wake
+
+class Arrived(NamedTuple):
+    """An event, and the record that it came in: it may have to travel on."""
+
+    event: Event
+    record: Record
+    came: relay.Forwarded
+
+
+Message = Arrived | relay.Wake | moves.Message
 
 
 def wall() -> int:
@@ -47,7 +60,7 @@ def wall() -> int:
 
 
 class Worker:
-    """The chassis' `Job` for decisions: keys are customers, messages are events and wakes."""
+    """The chassis' `Job` for decisions: keys are customers, messages are events, wakes and parts of moves."""
 
     def __init__(
         self,
@@ -78,10 +91,10 @@ class Worker:
         came = relay.Forwarded(headers, 0)
         if record.topic == self._relay:
             found = relay.read(record)
-            if isinstance(found, relay.Wake):
-                return record.key or b"", found
             if found is None:
                 return self._refuse(record, EventRejected(Fault.NOT_AN_EVENT, "not a relay record of ours"))
+            if not isinstance(found, relay.Forwarded):
+                return record.key or b"", found
             came = found
         try:
             event = self._parse(record, came.headers)
@@ -94,9 +107,11 @@ class Worker:
         if event.type == "product.described":
             self._metrics.events.inc(event.type, Result.FORWARDED)
             return (Output(self._products, event.subject.encode(), record.value, relay.plain(came.headers)),)
+        if came.moves and record.key is not None:
+            event = replace(event, subject=record.key.decode())
         key = event.subject.encode()
         if record.key == key and record.partition == partition_of(key, self._settings.partitions):
-            return key, event
+            return key, Arrived(event, record, came)
         self._metrics.misrouted.inc(record.topic)
         if came.hops >= relay.MAX_HOPS:
             return self._refuse(record, EventRejected(Fault.HOP_LIMIT, "forwarded too often: do topics differ?"))
@@ -107,21 +122,20 @@ class Worker:
         """The customer's new state and what to publish; None when nothing changed and nothing is to be said."""
         if isinstance(message, relay.Wake):
             return self._woken(state, message)
-        outputs: list[Output] = []
-        now = self._wall()
-        self._metrics.event_age.observe(max(0, now - message.time) / 1e6)
-        if self._event_clock:
-            now = max(message.time, state.now if state is not None else 0)
-            while state is not None and state.wake_at is not None and state.wake_at < now:
-                state = self._said(outputs, key, on_wake(self.policy, state, state.wake_at))
-        step = on_event(self.policy, state, message, now)
+        if not isinstance(message, Arrived):
+            return self._told(key, state, message)
+        event, outputs = message.event, list[Output]()
+        self._metrics.event_age.observe(max(0, self._wall() - event.time) / 1e6)
+        state, now = self._until(outputs, key, state, event.time)
+        step = on_event(self.policy, state, event, now)
         if step.unknown:
-            self._metrics.unknown_references.inc(message.type)
-        if step.state is state and not outputs:
-            self._metrics.events.inc(message.type, Result.REPEATED)
+            self._metrics.unknown_references.inc(event.type)
+        if step.state is state and not outputs and not step.relays:
+            self._metrics.events.inc(event.type, Result.REPEATED)
             return None
-        self._metrics.events.inc(message.type, Result.APPLIED)
-        state = self._said(outputs, key, step)
+        handed_on = any(isinstance(one.message, Forward) for one in step.relays)
+        self._metrics.events.inc(event.type, Result.FORWARDED if handed_on else Result.APPLIED)
+        state = self._said(outputs, key, step, message)
         return Applied(state, step.wake_at, outputs, state.now)
 
     def load(self, key: bytes, body: bytes) -> State:
@@ -182,7 +196,27 @@ class Worker:
         state = self._said(outputs, state.subject.encode(), step)
         return Applied(state, step.wake_at, outputs, state.now)
 
-    def _said(self, outputs: list[Output], key: bytes, step: Step) -> State:
+    def _told(self, key: bytes, state: State | None, message: moves.Message) -> Applied[State] | None:
+        outputs: list[Output] = []
+        state, now = self._until(outputs, key, state, message.now)
+        step = on_relay(self.policy, state, key.decode(), message, now)
+        if step.state is state and not outputs and not step.relays:
+            return None
+        state = self._said(outputs, key, step)
+        return Applied(state, step.wake_at, outputs, state.now)
+
+    def _until(self, outputs: list[Output], key: bytes, state: State | None, at: int) -> tuple[State | None, int]:
+        """The state and the instant at which something of instant `at` is handled, after the wakes due before it."""
+        if not self._event_clock:
+            return state, self._wall()
+        now = max(at, state.now if state is not None else 0)
+        while state is not None and state.wake_at is not None and state.wake_at < now:
+            state = self._said(outputs, key, on_wake(self.policy, state, state.wake_at))
+        return state, now
+
+    def _said(self, outputs: list[Output], key: bytes, step: Step, arrived: Arrived | None = None) -> State:
+        for clause in step.errors:
+            self._metrics.rule_errors.inc(clause)
         for decision in step.outputs:
             self._metrics.decisions.inc(decision.outcome, decision.class_ or "", decision.reason)
             if self._settings.output_mode == "structured":
@@ -190,7 +224,19 @@ class Worker:
             else:
                 value, headers = decisions.dumps_binary(decision)
                 outputs.append(Output(self._decisions, key, value, headers))
+        for one in step.relays:
+            if not isinstance(one.message, Forward):
+                outputs.append(relay.tell(self._relay, one.to, one.message))
+            elif arrived is not None:
+                outputs.append(self._hand_on(one.to, arrived))
         return step.state
+
+    def _hand_on(self, to: str, arrived: Arrived) -> Output:
+        """The event's record on its way to the subject whose it is now."""
+        if arrived.came.moves >= relay.MAX_MOVES:
+            error = EventRejected(Fault.HOP_LIMIT, "handed on too often: whose is it?")
+            return self._refuse(arrived.record, error)[0]
+        return relay.hand_on(self._relay, to.encode(), arrived.record, arrived.came)
 
 
 EVENT_TYPES: Final = tuple(TYPES)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from typing import Any, ClassVar, Final, Generic, NamedTuple, Protocol, Self, TypeVar, cast
 
 from decisioning.catalogue import Catalogue
 from decisioning.decision import Candidate
-from decisioning.instant import parse_duration
+from decisioning.shape import Duration as Duration
+from decisioning.shape import Rule as Rule
+from decisioning.shape import Then as Then
 from decisioning.state import Act, State
 from decisioning.state.model import Kept
 from decisioning.zones import Zone
@@ -24,22 +24,11 @@ PROMOTIONAL: Final = frozenset({"marketing", "survey"})
 MARKETING: Final = frozenset({"marketing"})
 
 
-def _duration(value: object) -> object:
-    if isinstance(value, str):
-        return parse_duration(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        raise ValueError(f"a duration needs its unit: write '{value}d', '{value}h' or '{value}m'")
-    raise ValueError("a duration is a text: write '45m', '6h' or '30d'")  # pydantic would read `true` as 1 microsecond
+class Book(Protocol):
+    """What a suppressor may be made from: a rulebook, of which most read only their own section."""
 
-
-Duration = Annotated[int, BeforeValidator(_duration)]
-"""A duration of a rulebook (`45m`, `6h`, `30d`), in microseconds once parsed."""
-
-
-class Rule(BaseModel):
-    """The numbers of one suppressor; an unknown field is an author's mistake, not an extension."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    def rule(self, section: str) -> Rule:
+        """The numbers of the suppressor that owns this section."""
 
 
 class Ask(NamedTuple):
@@ -90,6 +79,9 @@ class Suppressor(ABC, Generic[R]):
     of_the_request: ClassVar[bool] = False
     """Whether it speaks of this one request (its age) and not of the thing: then `allowed_from` leaves it out."""
 
+    of_the_night: ClassVar[bool] = False
+    """Whether it is also asked about a candidate of another class that keeps quiet hours by its own wish."""
+
     one_for_all_channels: ClassVar[bool] = False
     """Whether its answer depends on neither channel nor acts, so that it need be asked only once a candidate and
     instant."""
@@ -97,9 +89,19 @@ class Suppressor(ABC, Generic[R]):
     def __init__(self, rule: R) -> None:
         self.rule = rule
 
+    @classmethod
+    def of(cls, book: Book) -> Self:
+        """The suppressor of a rulebook; one that needs more of it than its own section says how it is made."""
+        return cls(cast(R, book.rule(cls.section)))
+
     @abstractmethod
     def check(self, ask: Ask) -> Objection | None:
         """The objection to this candidate at `ask.now`, or None."""
+
+    def gives(self) -> tuple[str, ...]:
+        """Every reason it can give under its rule; one whose rule names reasons of the author's own says those. None
+        while the rule is off, and then it is not asked."""
+        return self.reasons
 
     def ends(self, ask: Ask) -> int | None:
         """For a candidate it lets through: the instant after `ask.now` at which it must not go out any more, if any."""

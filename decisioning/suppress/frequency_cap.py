@@ -80,6 +80,10 @@ class UnderCaps(Suppressor[Caps]):
         own = self._own(ask)
         return _full(ask, taken, own) if own is not None else None
 
+    def gives(self) -> tuple[str, ...]:
+        """One for each cap by its name, and the customer's own."""
+        return (*(f"frequency_cap.{cap.name}" for cap in self.rule.caps), "frequency_cap.own_limit")
+
     def _own(self, ask: Ask) -> Cap | None:
         limit = ask.state.profile.max_marketing_per_week
         per = self.rule.own_limit.per

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from decisioning.instant import DAY
-from decisioning.suppress.base import PROMOTIONAL, Ask, Objection, Rule, Suppressor
+from decisioning.suppress.base import PROMOTIONAL, Ask, Objection, Rule, Suppressor, Then
 from decisioning.window import DailyWindow, Windows, parse_time_of_day
 
 
@@ -23,7 +23,9 @@ def _minute(value: object) -> object:
 
 
 TimeOfDay = Annotated[
-    int, BeforeValidator(_minute), PlainSerializer(lambda minute: f"{minute // 60:02}:{minute % 60:02}", str)
+    int,
+    BeforeValidator(_minute, json_schema_input_type=Annotated[str, Field(pattern=r"^[0-9]{2}:[0-9]{2}$")]),
+    PlainSerializer(lambda minute: f"{minute // 60:02}:{minute % 60:02}", str),
 ]
 """A local time of day of a rulebook (`HH:MM`), in minutes once parsed."""
 
@@ -32,30 +34,34 @@ LOOK_AHEAD = 370 * DAY
 
 
 class Night(Rule):
-    """The quiet hours, every day of the week; `to` at or before `from` crosses midnight."""
+    """The quiet hours, every day of the week; `to` at or before `from` crosses midnight. `then` says whether what is
+    asked at night waits for the morning or is refused."""
 
     from_: TimeOfDay = Field(default=21 * 60, alias="from")
     to: TimeOfDay = 8 * 60
+    then: Then = "defer"
 
 
 class NotAtNight(Suppressor[Night]):
-    """Asks to wait until the night is over."""
+    """Asks to wait until the night is over, or refuses."""
 
     section = "quiet_hours"
     classes = PROMOTIONAL
     reasons = ("quiet_hours.night",)
     shape = Night
+    of_the_night = True
 
     @cached_property
     def _plan(self) -> Windows:
         return Windows((DailyWindow(frozenset(range(7)), self.rule.from_, self.rule.to),), quiet=True)
 
     def check(self, ask: Ask) -> Objection | None:
-        """Waits while it is night in any zone where the customer may be."""
+        """Objects while it is night in any zone where the customer may be."""
         if self._plan.open(ask.zones, ask.now):
             return None
         until = self._plan.next_open(ask.zones, ask.now, ask.now + LOOK_AHEAD)
-        return Objection("quiet_hours.night", {"zones": [zone.name for zone in ask.zones]}, until, waits=True)
+        zones = [zone.name for zone in ask.zones]
+        return Objection("quiet_hours.night", {"zones": zones}, until, waits=self.rule.then == "defer")
 
     def ends(self, ask: Ask) -> int | None:
         """The start of the next night."""

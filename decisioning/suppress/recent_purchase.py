@@ -11,6 +11,8 @@ from decimal import Decimal
 
 from pydantic import Field
 
+from decisioning.catalogue import Catalogue, Product
+from decisioning.decision import Candidate
 from decisioning.instant import DAY, HOUR, format_instant
 from decisioning.state.model import Kept
 from decisioning.suppress.base import PROMOTIONAL, Ask, Duration, Objection, Rule, Suppressor
@@ -72,12 +74,10 @@ class NotJustBought(Suppressor[Windows]):
     def _price_drop(self, ask: Ask) -> Objection | None:
         """Rule 8: the same sku at a lower price than paid, in the currency paid."""
         candidate = ask.candidate
-        price, currency = candidate.price, candidate.currency
-        if price is None:
-            product = ask.catalogue.get(candidate.sku)
-            if product is None or (currency is not None and currency != product.currency):
-                return None
-            price, currency = product.price, product.currency
+        known = offered_price(candidate, ask.catalogue)
+        if known is None:
+            return None
+        price, currency = known
         offered = Decimal(price)
         found = [
             one
@@ -127,10 +127,7 @@ class NotJustBought(Suppressor[Windows]):
 
     def _needed_again(self, ask: Ask, one: Kept, window: int) -> int:
         """The window, or the time in which most of the bought thing is used up where that is sooner."""
-        product = ask.catalogue.get(one.sku)
-        if product is None or product.consumable_days is None:
-            return window
-        return min(window, round(product.consumable_days * DAY * self.rule.consumed))
+        return needed_again(ask.catalogue.get(one.sku), window, self.rule.consumed)
 
     def _cooldown(self, ask: Ask) -> Objection | None:
         """Rule 11: right after a purchase nothing of any kind; a return does not end it."""
@@ -138,6 +135,25 @@ class NotJustBought(Suppressor[Windows]):
         if at is None or ask.now >= at + self.rule.cooldown:
             return None
         return Objection("recent_purchase.cooldown", {"bought_at": format_instant(at)}, at + self.rule.cooldown)
+
+
+def needed_again(product: Product | None, window: int, consumed: float) -> int:
+    """How long after a purchase the same need is met, in microseconds: the window, or the time in which the share
+    `consumed` of the bought thing is used up where that is sooner."""
+    if product is None or product.consumable_days is None:
+        return window
+    return min(window, round(product.consumable_days * DAY * consumed))
+
+
+def offered_price(candidate: Candidate, catalogue: Catalogue) -> tuple[str, str | None] | None:
+    """What a unit is offered for, and in which currency (None: that of the purchase); a missing price is the
+    catalogue's. None where nobody knows a price, or only one in another currency."""
+    if candidate.price is not None:
+        return candidate.price, candidate.currency
+    product = catalogue.get(candidate.sku)
+    if product is None or candidate.currency not in (None, product.currency):
+        return None
+    return product.price, product.currency
 
 
 def _complements(ask: Ask, one: Kept) -> bool:

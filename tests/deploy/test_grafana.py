@@ -28,6 +28,7 @@ def series() -> dict[str, set[str]]:
     metrics = Metrics(registry, Labels(["t"], [("act", "marketing", "allowed.clear")], ["no_time"], ["orders"]))
     metrics.rulebook.only("retail", "1", "sha256:0")
     metrics.lag.set(0, "orders")
+    metrics.rule_errors.inc("too_young")
     families: list[Metric] = list(registry.collect())
     return {sample.name: set(sample.labels) for family in families for sample in family.samples}
 

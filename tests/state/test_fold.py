@@ -1,41 +1,59 @@
-"""How events become memory: the later time holds, at a tie the stricter (contract.md, section 2, "Order of facts")."""
+"""How events become memory: every type by its own function, and nothing at or before an erasure."""
 
 from __future__ import annotations
 
-import pytest
+from itertools import product
+from random import Random
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from decisioning.catalogue import Catalogue
+from decisioning.decision import Candidate
 from decisioning.event import Event
 from decisioning.payload import TYPES
 from decisioning.state import State
 from decisioning.state.fold import FOLDS, fold, names_unknown
-from decisioning.state.model import MAX_CONSENTS, MAX_NAME, Facts
-from decisioning.window import DailyWindow
+from decisioning.state.model import Act
+from decisioning.state.orders import late, status
+from decisioning.state.orders import payment_failed as unpaid
+from decisioning.suppress.base import Ask
+from decisioning.suppress.consent import ConsentGiven, Lifetime
 from tests.builders import (
     CUSTOMER,
     Happening,
     Story,
+    answered,
+    asked,
     at,
+    bereaved,
+    bought,
+    cancelled,
+    case_opened,
+    case_resolved,
+    delivered,
     died,
     erased,
+    eta_changed,
     event,
+    folded,
     granted,
     lives,
     offer,
+    only,
+    payment_failed,
+    placed,
     prefers,
+    promise_kept,
+    promised,
+    response,
     returned,
-    window,
+    shipped,
     withdrawn,
 )
 
 MONDAY, TUESDAY = "2026-03-02 10:00", "2026-03-03 10:00"
-
-
-def folded(*told: tuple[str, Happening], state: State | None = None) -> State:
-    """The memory after these events, in this order of arrival."""
-    state = state or State(CUSTOMER)
-    for number, (when, happening) in enumerate(told):
-        state = fold(state, event(happening.type, when, happening.data, f"e-{number}"))
-    return state
 
 
 def test_every_fold_is_of_a_known_type() -> None:
@@ -49,122 +67,6 @@ def test_requests_and_unknown_types_leave_the_memory_as_it_is() -> None:
     request = event("contact.requested", MONDAY, {"request_id": "r", "candidates": [offer()]})
     assert fold(state, request) is state
     assert fold(state, Event("/s", "1", "shop.closed", at(MONDAY), CUSTOMER, None)) is state
-
-
-@pytest.mark.parametrize("field", ["name", "time_zone", "country", "language"])
-def test_each_field_of_a_customer_is_a_fact_of_its_own(field: str) -> None:
-    """The later `time` holds for each by itself; at a tie the later arrival (reading 11)."""
-    zones = ["UTC", "Asia/Tokyo", "Europe/Berlin"]
-    first, second, third = zones if field == "time_zone" else ["one", "two", "three"]
-    state = folded(
-        (TUESDAY, lives(**{field: first})), (TUESDAY, lives(**{field: second})), (MONDAY, lives(**{field: third}))
-    )
-    fact = getattr(state.profile, field)
-    assert (fact.value, fact.at) == (second, at(TUESDAY))
-    others = {"name", "time_zone", "country", "language"} - {field}
-    assert all(getattr(state.profile, other) is None for other in others)
-
-
-def test_a_field_that_is_not_told_stays() -> None:
-    """Any of the fields; null is absent (reading 8)."""
-    state = folded((MONDAY, lives(name="Ada", country="GB")), (TUESDAY, lives(name=None, language="en")))
-    assert state.profile.name is not None
-    assert (state.profile.name.value, state.profile.name.at) == ("Ada", at(MONDAY))
-
-
-def test_a_name_is_cut_to_its_bound() -> None:
-    """Every text in a memory has a limit."""
-    name = folded((MONDAY, lives(name="A" * 10_000))).profile.name
-    assert name is not None
-    assert name.value == "A" * MAX_NAME
-
-
-def test_contact_windows_are_kept_as_arithmetic() -> None:
-    """Days from Monday = 0, minutes of the day."""
-    windows = folded((MONDAY, prefers(contact_windows=[window("mon sun", "09:30", "24:00")]))).profile.windows
-    assert windows is not None
-    assert windows.windows == (DailyWindow(frozenset({0, 6}), 570, 1440),)
-
-
-@pytest.mark.parametrize("field", ["topics_off", "needs"])
-def test_at_a_tie_topics_and_needs_are_those_of_both(field: str) -> None:
-    """The stricter of two lists of what is refused or needed is both; the later `time` replaces."""
-    state = folded((TUESDAY, prefers(**{field: ["a", "b"]})), (TUESDAY, prefers(**{field: ["b", "c"]})))
-    assert getattr(state.profile, field) == Facts(("a", "b", "c"), at(TUESDAY))
-    state = folded((MONDAY, prefers(**{field: ["z"]})), state=state)
-    assert getattr(state.profile, field).values == ("a", "b", "c")
-    state = folded(("2026-03-04 10:00", prefers(**{field: []})), state=state)
-    assert getattr(state.profile, field).values == ()
-
-
-@pytest.mark.parametrize("field", ["topics_off", "needs"])
-def test_lists_joined_at_ties_stay_bounded(field: str) -> None:
-    """However many events of one time tell their own list."""
-    told = [(MONDAY, prefers(**{field: [f"{turn}-{number}" for number in range(200)]})) for turn in range(20)]
-    assert len(getattr(folded(*told).profile, field).values) <= 1000
-
-
-@pytest.mark.parametrize("turned", [False, True])
-def test_of_two_weekly_limits_of_one_time_the_lower_holds(turned: bool) -> None:
-    """At a tie the stricter, else the later."""
-    told = [(TUESDAY, prefers(max_marketing_per_week=2)), (TUESDAY, prefers(max_marketing_per_week=1))]
-    state = folded((MONDAY, prefers(max_marketing_per_week=0)), *(reversed(told) if turned else told))
-    assert state.profile.max_marketing_per_week is not None
-    assert state.profile.max_marketing_per_week.value == 1
-
-
-def test_channels_come_in_the_order_of_liking_each_once() -> None:
-    """A liking knows no stricter side: at a tie the later arrival."""
-    state = folded((MONDAY, prefers(channels=["sms"])), (MONDAY, prefers(channels=["push", "email", "push"])))
-    assert state.profile.channels == Facts(("push", "email"), at(MONDAY))
-
-
-def test_a_consent_for_several_channels_is_one_for_each() -> None:
-    """Purpose and channel together are the thing that a consent is a fact about."""
-    consents = folded((MONDAY, granted(on=["sms", "email"]))).consents
-    assert {(one.purpose, one.channel, one.granted) for one in consents} == {
-        ("marketing", "sms", True),
-        ("marketing", "email", True),
-    }
-
-
-def test_what_a_later_fact_for_all_channels_says_already_is_not_kept_twice() -> None:
-    """Older facts of single channels go; of another purpose they stay."""
-    state = folded(
-        (MONDAY, granted(on=["sms"])),
-        (MONDAY, granted("survey", on=["sms"])),
-        (TUESDAY, withdrawn()),
-        (TUESDAY, granted(on=["push"])),
-    )
-    assert {(one.purpose, one.channel, one.granted) for one in state.consents} == {
-        ("survey", "sms", True),
-        ("marketing", "", False),
-        ("marketing", "push", True),
-    }
-
-
-def test_consents_are_bounded_and_grants_are_forgotten_first() -> None:
-    """A forgotten grant is silence."""
-    told = [(f"2026-03-02 10:{number:02}", granted(on=[f"g-{number}"])) for number in range(50)]
-    told += [(f"2026-03-02 11:{number:02}", withdrawn(on=[f"w-{number}"])) for number in range(50)]
-    consents = folded(*told).consents
-    assert len(consents) <= MAX_CONSENTS
-    assert sum(not one.granted for one in consents) == 50
-
-
-def test_a_withdrawal_that_must_go_takes_all_channels_with_it() -> None:
-    """What is forgotten is forgotten to the strict side: no channel may speak that once was withdrawn."""
-    told = [(f"2026-03-02 {10 + number // 60}:{number % 60:02}", withdrawn(on=[f"w-{number}"])) for number in range(90)]
-    consents = folded(("2026-03-01 10:00", granted()), *told).consents
-    assert len(consents) <= MAX_CONSENTS
-    [on_all] = [one for one in consents if one.channel == ""]
-    assert not on_all.granted
-
-
-@pytest.mark.parametrize(("kind", "deceased"), [("deceased", True), ("goal", False), ("other", False)])
-def test_death_is_remembered(kind: str, deceased: bool) -> None:
-    """Rule 1 reads it."""
-    assert folded((MONDAY, Happening("customer.life_event", {"kind": kind}))).deceased is deceased
 
 
 def test_an_erasure_marks_with_its_newest_time() -> None:
@@ -191,3 +93,129 @@ def test_what_is_known_is_not_unknown(story: Story) -> None:
     """Only responses and returns can name something that we do not know."""
     assert names_unknown(story.state, event("purchase.returned", MONDAY, returned("A").data))
     assert not names_unknown(story.state, event("customer.updated", MONDAY, {"name": "Ada"}))
+
+
+@pytest.mark.parametrize("kind", ["complained", "unsubscribed"])
+def test_a_complaint_folds_whatever_its_time(kind: str) -> None:
+    """Also one from before an erasure, and about a decision that nobody knows ("Erasure")."""
+    state = folded((TUESDAY, erased()), (MONDAY, answered(kind)))
+    assert {(one.purpose, one.channel, one.kind) for one in state.marks} == {
+        ("marketing", "email", kind),
+        ("survey", "email", kind),
+    }
+    assert state.erased
+
+
+@pytest.mark.parametrize("kind", ["complained", "unsubscribed", "declined", "ignored"])
+def test_what_a_customer_answers_shows_that_it_arrived(story: Story, kind: str) -> None:
+    """Its slot is taken and it is live no more, whatever else the answer means (reading 2)."""
+    told = only(story.at(MONDAY, asked()))
+    story.at(TUESDAY, response(kind, told))
+    [act] = story.state.acts
+    assert (act.ended, act.arrived_at) == (True, at(TUESDAY))
+
+
+@pytest.mark.parametrize(
+    ("happening", "field"),
+    [
+        (placed(), "orders"),
+        (shipped(), "orders"),
+        (eta_changed("2026-03-09"), "orders"),
+        (delivered(), "orders"),
+        (payment_failed(), "orders"),
+        (case_opened(), "cases"),
+        (case_resolved(), "cases"),
+        (promised(), "promises"),
+        (bereaved(), "life"),
+        (lives(attributes={"tier": "gold"}), "attributes"),
+        (answered("complained"), "marks"),
+        (granted(), "consents"),
+    ],
+)
+def test_each_fact_has_its_place(happening: Happening, field: str) -> None:
+    """One event, one list that is longer by it; all other lists stay empty."""
+    before, after = State(CUSTOMER), folded((MONDAY, happening))
+    changed = {name for name in before.__struct_fields__ if getattr(before, name) != getattr(after, name)}
+    assert changed == {field}
+
+
+CHANNELS = ["sms", "email", None]
+ACTS = State(
+    CUSTOMER,
+    acts=tuple(
+        Act(f"a-{n}", 0, 10, Candidate(0, f"sale-{n % 3}", "marketing", ("sms",), 99, topic=[None, "t"][n % 2]), "sms")
+        for n in range(8)
+    ),
+)
+
+
+def some_happenings() -> st.SearchStrategy[list[Happening]]:
+    """Facts of one kind about few things, so that they meet."""
+    names = st.sampled_from(["1", "2"])
+    days = st.sampled_from(["2026-03-05", "2026-03-07", "2026-03-09"])
+    maybe = st.one_of(st.none(), days)
+    on = st.sampled_from([None, ["sms"], ["email"], ["sms", "email"], []])
+    purposes = st.sampled_from(["marketing", "survey"])
+    decisions, channels = st.sampled_from([act.id for act in ACTS.acts] + ["a-?"]), st.sampled_from(["sms", "email"])
+    replies = st.sampled_from(["declined", "ignored", "opened", "failed"])
+    complaints = st.sampled_from(["complained", "unsubscribed"])
+    kinds = [
+        [
+            st.builds(lambda purpose, on, until: granted(purpose, on=on, expires=until), purposes, on, maybe),
+            st.builds(lambda purpose, on: withdrawn(purpose, on=on), purposes, on),
+            st.builds(answered, complaints, decisions, channels),
+        ],
+        [st.builds(answered, st.one_of(replies, complaints), decisions, channels)],
+        [
+            st.builds(case_opened, names),
+            st.builds(case_resolved, names),
+            st.builds(lambda id_, what: promised(id_, what=what), names, names),
+            st.builds(promise_kept, names),
+        ],
+        [
+            st.builds(lambda until: bereaved(until=until), maybe),
+            st.builds(lambda name, value: lives(attributes={name: value}, name=value), names, names),
+            st.builds(lambda topics: prefers(topics_off=topics, needs=topics), st.lists(names, max_size=2)),
+            st.builds(lambda number: prefers(max_marketing_per_week=number), st.integers(0, 3)),
+        ],
+        [
+            st.builds(lambda order, until: placed(order, promised=until), names, maybe),
+            st.builds(lambda order, until: shipped(order, promised=until), names, maybe),
+            st.builds(lambda until, order: eta_changed(until, order), days, names),
+            st.builds(delivered, names),
+            st.builds(payment_failed, names),
+            st.builds(cancelled, names),
+            st.builds(lambda order, sku: bought(sku, order=order), names, names),
+        ],
+    ]
+    return st.one_of([st.lists(st.one_of(kind), max_size=10) for kind in kinds])
+
+
+def view(state: State) -> dict[str, object]:
+    """What the rules see of a memory, whatever the order of its lists."""
+    rule, found = ConsentGiven(Lifetime()), {}
+    for purpose, channel in product(["marketing", "survey"], CHANNELS):
+        ask = Ask(Candidate(0, "a", purpose, ("sms",), 99), channel or "fax", state, (), (), 0, Catalogue(), ())  # type: ignore[arg-type]
+        held = rule.check(ask._replace(now=at("2026-04-01")))
+        found[purpose, channel] = None if held is None else (held.reason, held.because)
+    return {
+        "consents": found,
+        "marks": {(one.purpose, one.channel, one.kind, one.at) for one in state.marks},
+        "orders": {(one.id, one.bought_at, one.lines, one.told, late(one, at("2026-03-08"))) for one in state.orders}
+        | {(one.id, status(one), unpaid(one)) for one in state.orders},
+        "replies": {(one.name, one.replies) for one in state.repetitions},
+        "acts": [(act.id, act.ended, act.counts) for act in state.acts],
+        **{name: set(getattr(state, name)) for name in ("cases", "promises", "life", "attributes")},
+        **{name: getattr(state.profile, name) for name in ("name", "topics_off", "needs", "max_marketing_per_week")},
+        "bought_at": state.bought_at,
+    }
+
+
+@given(some_happenings(), st.randoms(use_true_random=False))
+def test_facts_of_different_times_mean_the_same_in_whatever_order_they_arrive(
+    happenings: list[Happening], chance: Random
+) -> None:
+    """The later `time` holds, never the later arrival (contract.md, "Order of facts")."""
+    told = [(f"2026-03-0{1 + number // 5} 10:{number:02}", one) for number, one in enumerate(happenings)]
+    turned = chance.sample(told, len(told))
+    assert view(folded(*turned, state=ACTS)) == view(folded(*told, state=ACTS))

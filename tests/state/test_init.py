@@ -11,14 +11,22 @@ from decisioning.state.model import MAX_ACTS, MAX_DEFERRED, MAX_WAITING_BYTES, O
 from tests.builders import (
     Story,
     asked,
+    bereaved,
     bought,
     cancelled,
+    case_opened,
+    delivered,
+    eta_changed,
     lives,
     offer,
     only,
+    payment_failed,
+    placed,
     prefers,
+    promised,
     response,
     returned,
+    shipped,
     window,
     withdrawn,
 )
@@ -42,14 +50,20 @@ def test_a_full_life_survives_its_bytes(story: Story) -> None:
         "2026-03-02 10:02", bought("A", "B", quantity=2), returned("A"), bought("C", order="o-2"), cancelled("o-2")
     )
     act = only(
-        story.at("2026-03-05 10:03", asked(offer(value="1.5", sku="Z", expires="2026-03-07"), campaign="spring"))
+        story.at(
+            "2026-03-05 10:03",
+            asked(offer(value="1.5", kind="service", topic="news", expires="2026-03-07"), campaign="spring"),
+        )
     )
     story.at("2026-03-05 10:04", response("opened", act), withdrawn("survey", on=["sms"]))
-    story.at("2026-03-05 23:00", asked(offer(kind="survey", needs_ok=["n"]), request="r-1"))
+    story.at("2026-03-05 23:00", asked(offer(needs_ok=["n"], expires="2026-03-09"), request="r-1"))
+    story.at("2026-03-05 23:01", response("declined", act), response("complained", act), case_opened(order_id="o-1"))
+    story.at("2026-03-05 23:02", promised(), bereaved(until="2026-04-01"), lives(attributes={"tier": "gold", "n": 1}))
+    story.at("2026-03-05 23:03", placed("o-3", promised="2026-03-09"), eta_changed("2026-03-10", "o-3"), shipped("o-3"))
+    story.at("2026-03-05 23:04", delivered("o-3"), payment_failed("o-4"))
     state = story.state
-    assert state.deferred
-    assert state.acts
-    assert state.orders
+    assert all((state.deferred, state.acts, state.orders, state.holds, state.marks))
+    assert all((state.cases, state.promises, state.life, state.repetitions, state.attributes))
     assert loads(dumps(state)) == state
     assert dumps(loads(dumps(state))) == dumps(state)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from decisioning.decision import Candidate, Trigger
-from decisioning.state.model import Act, Deferred, Line, Order, Returned, State
+from decisioning.state.model import Act, Deferred, State
 
 OFFER = Candidate(0, "offer", "marketing", ("email",), 100)
 
@@ -35,25 +35,6 @@ def test_an_act_is_live_until_it_ends_or_runs_out() -> None:
     assert act.live(9)
     assert not act.live(10)
     assert not Act("a", 0, 10, OFFER, "email", ended=True).live(9)
-
-
-@pytest.mark.parametrize(
-    ("bought", "cancelled", "stands"),
-    [(None, None, False), (None, 5, False), (5, None, True), (5, 4, True), (5, 5, False)],
-)
-def test_an_order_stands_when_bought_and_not_cancelled_since(
-    bought: int | None, cancelled: int | None, stands: bool
-) -> None:
-    """A cancellation at the purchase's own time counts as after it (reading 6)."""
-    assert Order("o", bought_at=bought, cancelled_at=cancelled).stands is stands
-
-
-def test_an_order_knows_what_is_kept_of_it() -> None:
-    """Units over all lines of a sku, less what came back."""
-    order = Order(
-        "o", 1, "GBP", (Line("A", 2, "1.00"), Line("A", 1, "2.00"), Line("B", 1, "1.00")), (Returned("A", 1, 2),)
-    )
-    assert (order.kept("A"), order.kept("B"), order.kept("C")) == (2, 1, 0)
 
 
 def test_a_state_wants_to_be_woken_at_its_earliest_promise() -> None:

@@ -1,228 +1,217 @@
-"""Purchases, returns and cancellations as they are remembered, in whatever order they arrive."""
+"""How orders fare, in whatever order the news of them arrives: late, unpaid, their status, what was said of them."""
 
 from __future__ import annotations
 
-import pytest
+from itertools import permutations
 
-from decisioning.payload import PurchaseCompleted, PurchaseReturned
+import pytest
+from msgspec.structs import replace
+
+from decisioning.decision import Candidate
 from decisioning.state import State
-from decisioning.state.model import MAX_LINES, MAX_ORDERS, Line, Order, Returned
-from decisioning.state.orders import bought, cancelled, forget_old, returned
-from tests.builders import CUSTOMER, Story, at, event
+from decisioning.state.model import MAX_ORDERS, MAX_SAID, MAX_TOLD, Act, Order, Said
+from decisioning.state.orders import find, late, news, say, status, told, went_out
+from decisioning.state.orders import payment_failed as payment_has_failed
+from tests.builders import (
+    CUSTOMER,
+    Happening,
+    at,
+    delivered,
+    eta_changed,
+    event,
+    folded,
+    payment_failed,
+    placed,
+    shipped,
+)
 from tests.builders import bought as purchase
 from tests.builders import cancelled as cancellation
-from tests.builders import returned as sent_back
 
 MONDAY, TUESDAY, WEDNESDAY = "2026-03-02 10:00", "2026-03-03 10:00", "2026-03-04 10:00"
 
 
-def kept(story: Story, sku: str = "A") -> dict[str, int]:
-    """Units of a sku that each standing order still holds."""
-    return {order.id: order.kept(sku) for order in story.state.orders if order.stands}
-
-
-def only_order(story: Story) -> Order:
-    """The one order that is known."""
-    [order] = story.state.orders
+def told_of(*told: tuple[str, Happening], state: State | None = None) -> Order:
+    """The one order after these events, in this order of arrival."""
+    [order] = folded(*told, state=state).orders
     return order
 
 
-def test_lines_of_one_sku_and_price_are_one(story: Story) -> None:
-    """Large orders repeat themselves; two prices of one sku stay two lines."""
-    lines = [("A", 1, "5.00"), ("A", 2, "5.00"), ("A", 1, "4.00"), ("B", 1, "5.00")]
-    told = purchase()
-    told.data["lines"] = [{"sku": sku, "quantity": quantity, "unit_price": price} for sku, quantity, price in lines]
-    story.at(MONDAY, told)
-    found = [(line.sku, line.quantity, line.unit_price) for line in only_order(story).lines]
-    assert found == [("A", 3, "5.00"), ("A", 1, "4.00"), ("B", 1, "5.00")]
-    assert only_order(story).kept("A") == 4
-
-
-def test_a_later_purchase_of_the_same_order_replaces_its_lines(story: Story) -> None:
-    """Reading 8; the currency and the time are the later one's too."""
-    story.at(MONDAY, purchase("A", quantity=2))
-    story.at(TUESDAY, purchase("B", currency="EUR"))
-    order = only_order(story)
-    assert [line.sku for line in order.lines] == ["B"]
-    assert (order.currency, order.bought_at) == ("EUR", at(TUESDAY))
-
-
-def test_an_older_purchase_of_the_same_order_that_arrives_late_is_ignored(story: Story) -> None:
-    """Of two facts on one thing the later `time` holds."""
-    story.at(TUESDAY, purchase("B"))
-    story.at(WEDNESDAY, purchase("A").since(MONDAY))
-    assert [line.sku for line in only_order(story).lines] == ["B"]
-    assert story.state.bought_at == at(TUESDAY)
-
-
-def test_of_two_purchases_of_one_order_and_time_both_count(story: Story) -> None:
-    """At a tie the stricter: whatever either says was bought, and the greater quantity."""
-    story.at(MONDAY, purchase("A", quantity=2), purchase("A", "B", quantity=1))
-    assert (only_order(story).kept("A"), only_order(story).kept("B")) == (2, 1)
-
-
-def test_a_return_gives_back_its_units(story: Story) -> None:
-    """Of its order, and of no other."""
-    story.at(MONDAY, purchase("A", quantity=3), purchase("A", order="o-2", quantity=3))
-    story.at(TUESDAY, sent_back("A", 2))
-    story.at(WEDNESDAY, sent_back("A", 1, order="o-2"))
-    assert kept(story) == {"o-1": 1, "o-2": 2}
-
-
-def test_a_return_beyond_what_was_bought_is_clamped(story: Story) -> None:
-    """Reading 8: the rest is nobody's; what never was in the order stays out of it."""
-    story.at(MONDAY, purchase("A", quantity=2), purchase("A", order="o-2"))
-    story.at(TUESDAY, sent_back("A", 5), sent_back("Z", 1))
-    assert kept(story) == {"o-1": 0, "o-2": 1}
-
-
-def test_a_return_of_an_unknown_order_matches_the_newest_purchase_of_that_sku(story: Story) -> None:
-    """Section 1; clamped to that one purchase."""
-    story.at(MONDAY, purchase("A", quantity=2))
-    story.at(TUESDAY, purchase("A", order="o-2", quantity=2))
-    story.at(WEDNESDAY, purchase("B", order="o-3"), sent_back("A", 3, order="o-unknown"))
-    assert kept(story) == {"o-1": 2, "o-2": 0, "o-3": 0}
-
-
-def test_a_return_of_an_unknown_order_never_reaches_an_older_purchase(story: Story) -> None:
-    """It matches the newest purchase of that sku, even where that is gone: the older one goes on speaking."""
-    story.at(MONDAY, purchase("A"), purchase("A", order="o-2"), purchase("A", order="o-3"))
-    story.at(TUESDAY, cancellation("o-3"), sent_back("A", order="o-2"))
-    story.at(WEDNESDAY, sent_back("A", order="o-unknown"), sent_back("Z", order="o-unknown"))
-    assert kept(story) == {"o-1": 1, "o-2": 0}
-
-
-def test_a_return_from_before_a_purchase_is_not_of_it(story: Story) -> None:
-    """An unknown order's return that arrives late cannot be of what was bought after it."""
-    story.at(WEDNESDAY, purchase("A"))
-    story.at(WEDNESDAY, sent_back("A", order="o-unknown").since(TUESDAY))
-    assert kept(story) == {"o-1": 1}
-
-
-def test_a_return_of_an_order_that_memory_dropped_is_of_no_newer_one(story: Story) -> None:
-    """An old order that is swept was known: its return must not eat the units of a new purchase of the same sku."""
-    story.at("2026-02-01 10:00", purchase("A", order="o-old"))
-    story.at("2026-03-04 09:00", purchase("A", order="o-new"))
-    story.at(WEDNESDAY, sent_back("A", order="o-old"))
-    assert kept(story)["o-new"] == 1
-
-
-def test_a_late_return_from_before_the_order_was_replaced_is_of_the_old_lines(story: Story) -> None:
-    """It arrives after the new lines, and is not theirs."""
-    story.at(MONDAY, purchase("A"))
-    story.at(WEDNESDAY, purchase("A"), sent_back("A").since(TUESDAY))
-    assert kept(story) == {"o-1": 1}
-    story.at(WEDNESDAY, sent_back("A"))
-    assert kept(story) == {"o-1": 0}, "at the purchase's own time it counts"
-
-
-def test_returns_of_the_replaced_lines_do_not_count_for_the_new_ones(story: Story) -> None:
-    """What came back before the order was replaced was of the old lines."""
-    story.at(MONDAY, purchase("A"))
-    story.at(TUESDAY, sent_back("A"))
-    story.at(WEDNESDAY, purchase("A"))
-    assert kept(story) == {"o-1": 1}
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ([(MONDAY, placed())], "placed"),
+        ([(MONDAY, purchase("A"))], "placed"),
+        ([(MONDAY, payment_failed())], "placed"),
+        ([(MONDAY, shipped()), (TUESDAY, placed())], "shipped"),
+        ([(TUESDAY, shipped()), (MONDAY, delivered())], "delivered"),
+        ([(TUESDAY, delivered()), (WEDNESDAY, cancellation())], "cancelled"),
+        ([(WEDNESDAY, delivered()), (TUESDAY, cancellation())], "cancelled"),
+        ([(MONDAY, purchase("A")), (MONDAY, cancellation())], "cancelled"),
+        ([(MONDAY, cancellation()), (TUESDAY, purchase("A"))], "placed"),
+    ],
+)
+def test_the_last_status_that_was_heard_of_is_the_orders(told: list[tuple[str, Happening]], expected: str) -> None:
+    """Whatever the times, and in whatever order they arrive: cancelled is the last of all (reading 6)."""
+    for order in permutations(told):
+        assert status(told_of(*order)) == expected
 
 
 @pytest.mark.parametrize(
-    ("time", "stands"), [("2026-03-02 10:00:00", False), ("2026-03-02 09:59:59.999999", True), (TUESDAY, False)]
+    ("told", "now", "expected"),
+    [
+        ([(MONDAY, placed(promised="2026-03-09"))], "2026-03-09", False),
+        ([(MONDAY, placed(promised="2026-03-09"))], "2026-03-09 00:00:00.000001", True),
+        ([(MONDAY, purchase("A", promised_at="2026-03-09T00:00:00Z"))], "2026-03-10", True),
+        ([(MONDAY, shipped(promised="2026-03-09"))], "2026-03-10", True),
+        ([(MONDAY, shipped())], "2027-03-10", False),
+        ([(MONDAY, placed(promised="2026-03-09")), (TUESDAY, eta_changed("2026-03-08"))], "2026-03-08", False),
+        ([(MONDAY, placed(promised="2026-03-09")), (TUESDAY, eta_changed("2026-03-08"))], "2026-03-08 12:00", True),
+        ([(MONDAY, placed(promised="2026-03-09")), (TUESDAY, eta_changed("2026-03-10"))], TUESDAY, True),
+        ([(MONDAY, placed(promised="2026-03-09")), (TUESDAY, placed(promised="2026-03-09"))], TUESDAY, False),
+        ([(MONDAY, placed(promised="2026-03-09")), (MONDAY, eta_changed("2026-03-10"))], MONDAY, True),
+        (
+            [
+                (MONDAY, placed(promised="2026-03-08")),
+                (TUESDAY, eta_changed("2026-03-10")),
+                (WEDNESDAY, shipped(promised="2026-03-07")),
+            ],
+            WEDNESDAY,
+            True,
+        ),
+        ([(MONDAY, placed(promised="2026-03-03")), (WEDNESDAY, delivered())], "2026-03-05", False),
+        ([(MONDAY, placed(promised="2026-03-03")), (MONDAY, cancellation())], "2026-03-05", False),
+    ],
 )
-def test_a_cancellation_at_the_purchases_own_time_counts_as_after_it(story: Story, time: str, stands: bool) -> None:
-    """Reading 6; an earlier one belongs to what was before."""
-    story.at(MONDAY, purchase("A"))
-    story.at(TUESDAY, cancellation().since(time))
-    assert only_order(story).stands is stands
+def test_an_order_is_late_when_its_newest_promise_passed_or_moved_back(
+    told: list[tuple[str, Happening]], now: str, expected: bool
+) -> None:
+    """Rule 6, in whatever order the news arrives; a promise of this very instant has not passed (ages compare with >),
+    and once delivered or cancelled it is never late again (reading 6)."""
+    for order in permutations(told):
+        assert late(told_of(*order), at(now)) is expected
 
 
-def test_a_cancellation_may_arrive_before_its_purchase(story: Story) -> None:
-    """It is remembered by the order's id."""
-    story.at(TUESDAY, cancellation())
-    assert not only_order(story).stands
-    story.at(WEDNESDAY, purchase("A").since(MONDAY))
-    assert not only_order(story).stands
-    story.at(WEDNESDAY, cancellation().since(MONDAY))
-    assert only_order(story).cancelled_at == at(TUESDAY), "the later fact holds"
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ([(TUESDAY, payment_failed())], True),
+        ([(TUESDAY, payment_failed()), (TUESDAY, purchase("A"))], True),
+        ([(TUESDAY, payment_failed()), (TUESDAY, delivered()), (TUESDAY, cancellation())], True),
+        ([(TUESDAY, payment_failed()), (WEDNESDAY, purchase("A"))], False),
+        ([(TUESDAY, payment_failed()), (WEDNESDAY, delivered())], False),
+        ([(TUESDAY, payment_failed()), (WEDNESDAY, cancellation())], False),
+        ([(TUESDAY, payment_failed()), (WEDNESDAY, shipped())], True),
+        ([(TUESDAY, payment_failed()), (WEDNESDAY, placed())], True),
+        ([(MONDAY, payment_failed()), (TUESDAY, delivered()), (WEDNESDAY, payment_failed())], True),
+        ([(MONDAY, purchase("A")), (TUESDAY, placed())], False),
+    ],
+)
+def test_a_failed_payment_counts_until_a_delivery_cancellation_or_purchase(
+    told: list[tuple[str, Happening]], expected: bool
+) -> None:
+    """One of the same or a later time counts again (reading 6), in whatever order the news arrives."""
+    for order in permutations(told):
+        assert payment_has_failed(told_of(*order)) is expected
 
 
-def test_a_purchase_after_its_cancellation_stands(story: Story) -> None:
-    """Placed again under the same id."""
-    story.at(MONDAY, cancellation())
-    story.at(TUESDAY, purchase("A"))
-    assert only_order(story).stands
+def test_promises_of_an_order_are_bounded_and_the_last_word_to_the_customer_stays() -> None:
+    """A long row of plans: the newest of them, that the order was postponed, and what was last said."""
+    moves = [(f"2026-03-02 11:{number:02}", eta_changed(f"2026-03-{30 - number:02}")) for number in range(20)]
+    order = told_of((MONDAY, placed(promised="2026-03-09")), *moves)
+    assert len(order.told) == MAX_TOLD
+    assert order.told[-1].promised_at == at("2026-03-11")
+    assert order.postponed
+    assert told(State(CUSTOMER), order) == at("2026-03-09")
 
 
-def test_the_newest_purchase_is_remembered_by_itself(story: Story) -> None:
-    """The cooldown outlives returns and cancellations."""
-    story.at(TUESDAY, purchase("A"))
-    story.at(WEDNESDAY, purchase("B", order="o-2").since(MONDAY), cancellation(), sent_back("A"))
-    assert story.state.bought_at == at(TUESDAY)
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], None),
+        ([(MONDAY, placed())], None),
+        ([(MONDAY, eta_changed("2026-03-09"))], None),
+        ([(MONDAY, placed(promised="2026-03-09"))], "2026-03-09"),
+        ([(MONDAY, placed(promised="2026-03-09")), (TUESDAY, shipped(promised="2026-03-08"))], "2026-03-08"),
+        ([(MONDAY, placed(promised="2026-03-09")), (TUESDAY, eta_changed("2026-03-12"))], "2026-03-09"),
+        ([(MONDAY, placed(promised="2026-03-09")), (MONDAY, shipped(promised="2026-03-10"))], "2026-03-10"),
+    ],
+)
+def test_what_the_customer_was_last_told_of_the_delivery(
+    words: list[tuple[str, Happening]], expected: str | None
+) -> None:
+    """Placing, purchase and shipping tell; a change of plan does not."""
+    for order in permutations(words):
+        state = folded((MONDAY, delivered()), *order)
+        assert told(state, state.orders[0]) == (None if expected is None else at(expected))
 
 
-def test_of_what_no_rule_can_see_only_the_name_is_kept() -> None:
-    """Lines go when all that happened lies at or before the given instant; the id stays, for returns that come late."""
-    line = (Line("A", 1, "1.00"),)
-    old, off = Order("o-1", 10, "GBP", line, (Returned("A", 1, 11),)), Order("o-2", 10, "GBP", line, (), 20)
-    state = State(CUSTOMER, orders=(old, off))
-    assert forget_old(state, 9) is state
-    assert forget_old(state, 10).orders == (Order("o-1", 10, "GBP"), off)
-    emptied = forget_old(state, 20)
-    assert emptied.orders == (Order("o-1", 10, "GBP"), Order("o-2", 10, "GBP", (), (), 20))
-    assert forget_old(emptied, 30) is emptied
+@pytest.mark.parametrize(
+    ("undone", "expected"), [(None, "2026-03-12"), (TUESDAY, "2026-03-09"), ("gone", "2026-03-12")]
+)
+def test_a_delay_alert_tells_unless_it_never_went_out(undone: str | None, expected: str) -> None:
+    """Silence counts as sent, and so does an act that memory dropped."""
+    state = folded((MONDAY, placed(promised="2026-03-09")))
+    state = say(state, "o-1", Said("a-1", at(TUESDAY), "delay_alert", at("2026-03-12")))
+    if undone != "gone":
+        offer = Candidate(0, "delay_alert", "service", ("sms",), 0)
+        act = Act("a-1", at(TUESDAY), 0, offer, "sms", undone_at=None if undone is None else at(undone))
+        state = replace(state, acts=(act,))
+    assert told(state, state.orders[0]) == at(expected)
+    assert went_out(state, state.orders[0].said[0]) is (expected == "2026-03-12")
 
 
-def many_lines(order: str, when: str, first: int, count: int) -> tuple[State, int]:
-    """What is left of an order of so many different skus, and how many lines."""
-    state = State(CUSTOMER)
-    told = purchase(*[f"S-{number}" for number in range(first, first + count)], order=order)
-    happened = event(told.type, when, told.data)
-    assert isinstance(happened.data, PurchaseCompleted)
-    state = bought(state, happened, happened.data)
-    return state, sum(len(one.lines) for one in state.orders)
+def test_what_was_said_of_an_order_is_bounded() -> None:
+    """Delays go first, the oldest before the newer; what speaks once is remembered last of all."""
+    state = say(State(CUSTOMER), "o-1", Said("s", 0, "order_status:order.shipped"))
+    state = say(state, "o-1", Said("p", 0, "price_adjustment", sku="A", refund="1.00"))
+    for number in range(MAX_SAID):
+        state = say(state, "o-1", Said(f"d-{number}", number, "delay_alert", number))
+    said = state.orders[0].said
+    assert len(said) == MAX_SAID
+    assert [one.act for one in said[:3]] == ["s", "p", "d-2"]
 
 
-def test_lines_are_bounded_and_what_is_dropped_is_taken_for_bought() -> None:
-    """One huge order keeps the bound's number of lines and raises the floor to its time."""
-    state, lines = many_lines("o-1", MONDAY, 0, MAX_LINES + 1)
-    assert lines == MAX_LINES
-    assert state.orders_floor == at(MONDAY)
-    assert many_lines("o-1", MONDAY, 0, MAX_LINES)[0].orders_floor is None
+@pytest.mark.parametrize(
+    ("before", "happening", "expected"),
+    [
+        ([], shipped(), True),
+        ([(WEDNESDAY, delivered())], shipped(), False),
+        ([(MONDAY, delivered())], shipped(), False),
+        ([(WEDNESDAY, shipped())], delivered(), True),
+        ([(MONDAY, cancellation())], delivered(), False),
+        ([(WEDNESDAY, cancellation())], shipped(), False),
+        ([(TUESDAY, purchase("A")), (TUESDAY, cancellation())], shipped(), False),
+        ([(MONDAY, cancellation()), (TUESDAY, purchase("A"))], shipped(), True),
+        ([], eta_changed("2026-03-09"), True),
+        ([(TUESDAY, placed(promised="2026-03-09"))], eta_changed("2026-03-12"), True),
+        ([(WEDNESDAY, eta_changed("2026-03-10"))], eta_changed("2026-03-12"), False),
+        ([(WEDNESDAY, shipped(promised="2026-03-10"))], eta_changed("2026-03-12"), False),
+        ([(MONDAY, delivered())], eta_changed("2026-03-12"), False),
+        ([(WEDNESDAY, cancellation())], eta_changed("2026-03-12"), False),
+        ([], placed(), False),
+        ([], purchase("A"), False),
+    ],
+)
+def test_news_is_the_newest_word_on_an_order(
+    before: list[tuple[str, Happening]], happening: Happening, expected: bool
+) -> None:
+    """Never after a later status, nor out of order (contract.md, "Shipped triggers")."""
+    state = folded(*before, (TUESDAY, happening))
+    assert news(state, event(happening.type, TUESDAY, happening.data)) is expected
+    assert not news(State(CUSTOMER), event(happening.type, TUESDAY, happening.data)), "an order that nobody knows"
 
 
-def test_lines_stay_bounded_when_an_order_is_told_twice_at_one_time() -> None:
-    """Ties join their lines, and the joined lines have the same bound."""
-    state, _ = many_lines("o-1", MONDAY, 0, MAX_LINES + 1)
-    told = purchase(*[f"T-{number}" for number in range(500)])
-    again = event(told.type, MONDAY, told.data)
-    assert isinstance(again.data, PurchaseCompleted)
-    state = bought(state, again, again.data)
-    assert sum(len(one.lines) for one in state.orders) == MAX_LINES
-
-
-def test_orders_are_bounded_the_oldest_go_first() -> None:
-    """The floor is the newest purchase that was dropped."""
-    state = State(CUSTOMER)
-    for number in range(MAX_ORDERS + 2):
-        told = purchase("A", order=f"o-{number}")
-        happened = event(told.type, f"2026-03-02 10:{number % 60:02}:{number // 60:02}", told.data)
-        assert isinstance(happened.data, PurchaseCompleted)
-        state = bought(state, happened, happened.data)
+def test_orders_that_forbid_are_forgotten_last() -> None:
+    """Settled ones go first, however new; one that is unsettled and must go forbids for ever."""
+    told = [(f"2026-03-02 {10 + number // 60}:{number % 60:02}", payment_failed(f"f-{number}")) for number in range(60)]
+    told += [(f"2026-03-03 10:{number:02}", purchase("A", order=f"b-{number}")) for number in range(10)]
+    state = folded(*told)
+    assert {order.id for order in state.orders} >= {f"f-{number}" for number in range(60)}
     assert len(state.orders) == MAX_ORDERS
-    assert state.orders_floor == at("2026-03-02 10:00:01")
-    assert {"o-0", "o-60"}.isdisjoint(order.id for order in state.orders)
-
-
-def test_a_forgotten_cancellation_leaves_the_strict_side() -> None:
-    """Cancellations of unknown orders are bounded as well; without one the purchase speaks."""
-    state = State(CUSTOMER)
-    for number in range(MAX_ORDERS + 10):
-        state = cancelled(state, event("order.cancelled", MONDAY, {"order_id": f"o-{number}"}), f"o-{number}")
-    assert len(state.orders) == MAX_ORDERS
-
-
-def test_a_return_changes_a_state_only_where_units_come_back() -> None:
-    """A return of nothing known leaves the very same state."""
-    told = sent_back("A")
-    happened = event(told.type, MONDAY, told.data)
-    assert isinstance(happened.data, PurchaseReturned)
-    for state in (State(CUSTOMER), State(CUSTOMER, orders=(Order("o-1", at(MONDAY), "GBP", (Line("Z", 1, "1.00"),)),))):
-        assert returned(state, happened, happened.data) is state
+    assert state.lost == ()
+    more = [(f"2026-03-04 10:{number:02}", placed(f"p-{number}", promised="2026-03-09")) for number in range(4)]
+    state = folded(*more, state=state)
+    assert state.lost == ()
+    state = folded(("2026-03-04 11:00", placed("p-9", promised="2026-03-09")), state=state)
+    assert state.lost == ("orders",)
+    assert find(state, "f-0") is None

@@ -104,6 +104,22 @@ def test_a_new_reason_of_a_rulebook_is_counted_under_its_name(metrics: Metrics) 
     assert _value(metrics, "decisions_total", "suppress", "marketing", "ineligible.too_young") == 1
 
 
+def test_what_may_come_can_be_shown_later(metrics: Metrics) -> None:
+    """A rulebook that is loaded while we run brings names: zero from now on, and what was counted stays."""
+    metrics.decisions.inc("act", "marketing", "allowed.clear")
+    metrics.decisions.expect([("act", "marketing", "allowed.clear"), ("suppress", "survey", "ineligible.too_young")])
+    assert _value(metrics, "decisions_total", "act", "marketing", "allowed.clear") == 1
+    assert _value(metrics, "decisions_total", "suppress", "survey", "ineligible.too_young") == 0
+
+
+def test_rulebooks_are_counted_from_zero(metrics: Metrics) -> None:
+    """An alert on a refused rulebook needs a series before the first one."""
+    for source in ("file", "topic"):
+        assert _value(metrics, "rulebook_error", source) == 0
+        for result in ("accepted", "refused"):
+            assert _value(metrics, "rulebook_loads_total", source, result) == 0
+
+
 def test_only_the_rulebook_that_decides_now_is_shown(metrics: Metrics) -> None:
     """After a reload the old version is gone from `rulebook_info`; the build says all its versions."""
     metrics.rulebook.only("retail", "1", "sha256:a")

@@ -57,6 +57,13 @@ def test_variables_are_read_and_empty_ones_are_unset(monkeypatch: pytest.MonkeyP
     assert (settings.partitions, settings.clock) == (4, "wall")
 
 
+def test_what_is_on_or_off_is_written_as_the_example_writes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example shows `true`, and `false` turns it off."""
+    assert "\n#DECISIONING_RULEBOOKS_TOPIC=true\n" in env_example()
+    monkeypatch.setenv("DECISIONING_RULEBOOKS_TOPIC", "false")
+    assert not load().rulebooks_topic
+
+
 def test_settings_are_frozen() -> None:
     """Nobody changes a setting while the worker runs."""
     with pytest.raises(ValidationError):

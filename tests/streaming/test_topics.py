@@ -16,6 +16,7 @@ from aiokafka.partitioner import murmur2 as reference
 from hypothesis import given
 from hypothesis import strategies as st
 
+from decisioning.document import MAX_BYTES
 from decisioning.streaming import topics
 from decisioning.streaming.broker import Broker, start_broker
 from decisioning.streaming.settings import Settings
@@ -87,6 +88,13 @@ def test_the_plan_keeps_state_by_key_and_everything_else_for_a_time() -> None:
         assert int(topic.config["max.message.bytes"]) >= 1_000_000 + 64 * 1024
         assert ("retention.ms" in topic.config) == (topic.config["cleanup.policy"] == "delete")
     assert "min.insync.replicas" not in plan(Settings())[0].config
+
+
+def test_the_largest_rulebook_fits_whatever_events_may_measure() -> None:
+    """A stop is published as a whole rulebook: a bound on events must not keep it out."""
+    (row,) = [topic for topic in plan(Settings(max_event_bytes=1024)) if topic.name == "rulebooks"]
+    assert int(row.config["max.message.bytes"]) > MAX_BYTES
+    assert row.config["cleanup.policy"] == "compact"
 
 
 @pytest.mark.parametrize(

@@ -124,9 +124,9 @@ def test_decisions_in_another_order_are_found(honest: Evidence) -> None:
 
 
 def _older(raw: bytes) -> bytes:
-    """The record with its state cut short, as if an older one had won."""
+    """The record with a state of another content, as if an older one had won."""
     header, body = unpack(raw)
-    return pack(header, body[:-2] + b"0]")
+    return pack(header, body[:3] + b"x" + body[3:])
 
 
 def _later(raw: bytes) -> bytes:

@@ -55,6 +55,22 @@ class Bench:
         self.states[key] = applied.state
         return list(applied.outputs)
 
+    def arrived(self, output: Output) -> Rec:
+        """A relay record as its lane fetches it."""
+        lane = partition_of(output.key or b"", PARTITIONS) if output.partition is None else output.partition
+        return Rec("relay", lane, 0, output.timestamp or 0, output.key, output.value, output.headers)
+
+    def deliver(self, outputs: Sequence[Output]) -> list[Output]:
+        """Everything that these and what they bring about make the worker publish, but for the relay records."""
+        waiting, said = list(outputs), list[Output]()
+        while waiting:
+            output = waiting.pop(0)
+            if output.topic == "relay":
+                waiting += self.take(self.arrived(output))
+            else:
+                said.append(output)
+        return said
+
     def count(self, name: str, **labels: str) -> float:
         """The value of a metric's child."""
         return self.registry.get_sample_value(f"decisioning_{name}", labels) or 0.0
@@ -226,6 +242,7 @@ def test_under_the_event_clock_a_due_wake_goes_before_the_next_event() -> None:
     assert outcomes(outputs) == [
         ("act", "allowed.clear", "2026-03-03T08:00:00Z"),
         ("recall", "consent.withdrawn", "2026-03-03T09:00:00Z"),
+        ("hold", "consent.withdrawn", "2026-03-03T09:00:00Z"),
     ]
 
 
@@ -266,3 +283,88 @@ def test_the_event_clock_goes_on_where_the_memory_left_it() -> None:
     bench.worker.restored(NOON)
     bench.worker.restored(NOON - MINUTE)
     assert bench.worker.now() == NOON
+
+
+def moved_guest(bench: Bench) -> Rec:
+    """A phone number with consent that turns out to be c-1's; all messages are delivered. The link's record."""
+    phone = {"of": "tel:1", "purpose": "marketing"}
+    bench.take(record(event("consent.granted", "2026-03-02T11:00:00Z", id_="p", **phone), key=b"tel:1"))
+    link = record(event("identity.linked", "2026-03-02T11:30:00Z", id_="l", identity="tel:1"))
+    bench.deliver(bench.take(link))
+    return link
+
+
+def test_a_linked_identity_moves_through_the_relay() -> None:
+    """Claim, move and adoption are records under the key of whom they concern; then the customer has the consent."""
+    bench = Bench(clock="event")
+    bench.take(record(event("customer.updated", "2026-03-02T11:00:00Z", id_="u", country="GB")))
+    link = moved_guest(bench)
+    assert bench.states[b"tel:1"].moved_to == "c-1"
+    assert outcomes(bench.take(record(asked("2026-03-02T12:00:00Z")))) == [
+        ("act", "allowed.clear", "2026-03-02T12:00:00Z")
+    ]
+    assert bench.take(link) == []
+
+
+def test_an_event_under_a_linked_identity_is_handed_on_as_it_came() -> None:
+    """Its bytes are not touched; the key says whose it is now, and the customer is answered."""
+    bench = Bench(clock="event")
+    welcome_guest(bench)
+    moved_guest(bench)
+    came = record(asked("2026-03-02T12:00:00Z").replace(b'"c-1"', b'"tel:1"'), key=b"tel:1")
+    (handed_on,) = bench.take(came)
+    assert (handed_on.topic, handed_on.key, handed_on.value) == ("relay", b"c-1", came.value)
+    assert bench.count("events_total", type="contact.requested", result="forwarded") == 1
+    (decision,) = bench.deliver([handed_on])
+    assert decision.key == b"c-1"
+    assert outcomes([decision]) == [("act", "allowed.clear", "2026-03-02T12:00:00Z")]
+    assert bench.deliver([handed_on]) == []
+
+
+def test_a_handed_on_event_on_a_wrong_partition_stays_its_new_subjects() -> None:
+    """A forward on the way does not give it back to the old name."""
+    bench = Bench(clock="event")
+    moved_guest(bench)
+    (handed_on,) = bench.take(record(event("customer.updated", of="tel:1", name="Ada"), key=b"tel:1"))
+    lane = partition_of(b"c-1", PARTITIONS)
+    astray = bench.arrived(handed_on)._replace(partition=(lane + 1) % PARTITIONS)
+    (again,) = bench.take(astray)
+    assert again.key == b"c-1"
+    bench.deliver([again])
+    assert bench.states[b"c-1"].profile.name is not None
+
+
+def test_an_event_that_is_handed_on_for_ever_is_given_up() -> None:
+    """Past the limit it is a dead letter."""
+    bench = Bench(clock="event")
+    moved_guest(bench)
+    came = record(event("customer.updated", of="tel:1", name="Ada"), topic="relay", key=b"tel:1")
+    counts = ((relay.KIND, b"event"), (relay.HOPS, b"0"), (relay.MOVES, str(relay.MAX_MOVES).encode()))
+    (output,) = bench.take(came._replace(headers=counts))
+    assert output.topic == "dead-letters"
+    assert dict(output.headers)["decisioning.error.code"] == b"hop_limit"
+
+
+def test_under_the_event_clock_a_due_wake_goes_before_a_move() -> None:
+    """What was promised before is answered from what was known then."""
+    bench = Bench(clock="event")
+    welcome_guest(bench)
+    bench.take(record(asked("2026-03-02T22:00:00Z")))
+    merged = record(event("customer.merged", "2026-03-03T09:00:00Z", of="c-9", into="c-1"), key=b"c-9")
+    said = bench.deliver(bench.take(merged))
+    assert outcomes(said) == [("act", "allowed.clear", "2026-03-03T08:00:00Z")]
+
+
+def test_a_move_that_comes_again_says_nothing() -> None:
+    """Sent twice by a worker that died in between: no record, no change."""
+    bench = Bench(clock="event")
+    bench.take(record(event("consent.withdrawn", "2026-03-02T11:00:00Z", of="tel:1", purpose="survey"), key=b"tel:1"))
+    sent = bench.take(record(event("identity.linked", "2026-03-02T11:30:00Z", id_="l", identity="tel:1")))
+    for _ in range(3):  # claim, move, adoption
+        (output,) = [one for one in sent if one.topic == "relay"]
+        came = bench.arrived(output)
+        sent = bench.take(came)
+        before = dict(bench.states)
+        assert bench.take(came) == []
+        assert bench.states == before
+    assert outcomes(sent) == [("release", "consent.withdrawn", "2026-03-02T11:30:00Z")]

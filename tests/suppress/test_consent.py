@@ -44,7 +44,7 @@ def test_service_and_care_need_none(somewhere: Story, kind: str) -> None:
     ("purpose", "kind", "expected"),
     [
         ("marketing", "marketing", YES),
-        ("survey", "survey", YES),
+        ("survey", "survey", ("suppress", "survey.no_plan")),
         ("marketing", "survey", MISSING),
         ("survey", "marketing", MISSING),
         ("profiling", "marketing", MISSING),

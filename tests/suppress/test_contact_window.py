@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from tests.builders import Story, asked, at, granted, lives, offer, only, prefers, said, window
+from tests.builders import UNCAPPED, Story, asked, at, granted, lives, offer, only, prefers, said, uncapped, window
 
 WORKDAYS = "mon tue wed thu fri"
 OUTSIDE = ("defer", "contact_window.outside")
 YES = ("act", "allowed.clear")
 
 
-def ask(story: Story, when: str, kind: str = "survey") -> tuple[str, str]:
-    """Outcome and reason of one question, whose candidate stands for months; a survey, for those have no caps."""
+@pytest.fixture
+def story() -> Story:
+    """The usual customer, whom no cap limits: only the windows speak."""
+    return uncapped()
+
+
+@pytest.fixture
+def stranger() -> Story:
+    """Someone of whom nothing is known, and whom no cap limits."""
+    return Story(UNCAPPED)
+
+
+def ask(story: Story, when: str, kind: str = "marketing") -> tuple[str, str]:
+    """Outcome and reason of one question, whose candidate stands for months."""
     return said(story.at(when, asked(offer(kind=kind, expires="2026-06-01"))))[-1]
 
 
@@ -39,10 +51,10 @@ def test_no_windows_are_none_set(story: Story) -> None:
     assert ask(story, "2026-03-03 12:00") == YES
 
 
-def test_surveys_keep_them_and_service_does_not(story: Story) -> None:
+def test_service_keeps_none(story: Story) -> None:
     """Rule 18 is for marketing and survey; a requested service act cannot ask for it."""
     story.at("2026-03-01 12:00", prefers(contact_windows=[window("mon", "10:00", "17:00")]))
-    assert ask(story, "2026-03-03 12:00", "marketing") == ask(story, "2026-03-03 12:00", "survey") == OUTSIDE
+    assert ask(story, "2026-03-03 12:00") == OUTSIDE
     assert ask(story, "2026-03-03 12:01", "service") == YES
     assert ask(story, "2026-03-03 12:02", "care") == YES
 
@@ -92,7 +104,7 @@ def test_windows_that_touch_are_one(story: Story) -> None:
 
 def test_in_a_country_of_several_zones_all_must_be_inside(stranger: Story) -> None:
     """Rule 19: with several zones 18 is satisfied only where all of them are; the Azores are an hour behind Lisbon."""
-    stranger.at("2026-03-01 12:00", granted("survey"), lives(country="PT"))
+    stranger.at("2026-03-01 12:00", granted(), lives(country="PT"))
     stranger.at("2026-03-01 12:00", prefers(contact_windows=[window("mon tue", "10:00", "12:00")]))
     assert ask(stranger, "2026-03-02 10:30") == OUTSIDE, "09:30 on the Azores"
     assert ask(stranger, "2026-03-02 12:00") == OUTSIDE, "12:00 in Lisbon"
@@ -101,17 +113,49 @@ def test_in_a_country_of_several_zones_all_must_be_inside(stranger: Story) -> No
 
 def test_what_is_closed_all_winter_opens_with_summer_time(stranger: Story) -> None:
     """Chile's three zones lie closer together in summer: `allowed_from` is found months ahead, for there is one."""
-    stranger.at("2026-03-01 12:00", granted("survey"), lives(country="CL"))
+    stranger.at("2026-03-01 12:00", granted(), lives(country="CL"))
     stranger.at("2026-03-01 12:00", prefers(contact_windows=[window(WORKDAYS + " sat sun", "10:00", "13:00")]))
-    answer = only(stranger.at("2026-05-04 15:00", asked(offer(kind="survey"))))
+    answer = only(stranger.at("2026-05-04 15:00", asked(offer())))
     assert said([answer]) == [("suppress", "contact_window.outside")]
     assert answer.allowed_from == at("2026-09-06 15:00")
 
 
 def test_later_windows_replace_earlier_ones(story: Story) -> None:
-    """Of two facts the later `time` holds, and at equal times the later arrival (reading 11)."""
+    """Of two facts the later `time` holds, in whatever order they arrive."""
     monday, tuesday = window("mon", "10:00", "17:00"), window("tue", "10:00", "17:00")
-    story.at("2026-03-01 12:00", prefers(contact_windows=[monday]), prefers(contact_windows=[tuesday]))
+    story.at("2026-03-01 12:00", prefers(contact_windows=[monday]).since("2026-03-01 11:58"))
+    story.at("2026-03-01 12:00", prefers(contact_windows=[tuesday]))
     story.at("2026-03-01 12:30", prefers(contact_windows=[monday]).since("2026-03-01 11:59"))
     assert ask(story, "2026-03-02 12:00") == OUTSIDE
     assert ask(story, "2026-03-03 12:00") == YES
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_two_lists_of_one_time_both_hold(story: Story, turned: bool) -> None:
+    """At a tie the stricter: inside one of each; `valid_until` is the first end, and an empty list is none."""
+    early, late = [window(WORKDAYS, "09:00", "12:00")], [window(WORKDAYS, "11:00", "18:00")]
+    told = [prefers(contact_windows=early), prefers(contact_windows=late), prefers(contact_windows=[])]
+    story.at("2026-03-01 12:00", *(reversed(told) if turned else told))
+    answer = only(story.at("2026-03-02 10:00", asked(offer(expires="2026-06-01"))))
+    assert said([answer]) == [OUTSIDE]
+    assert answer.not_before == at("2026-03-02 11:00")
+    assert only(story.until("2026-03-02 11:00")).valid_until == at("2026-03-02 12:00")
+    assert ask(story, "2026-03-02 12:00") == OUTSIDE
+
+
+def test_two_lists_that_share_no_hour_are_silence(story: Story) -> None:
+    """There is no instant within both, so nothing is promised."""
+    monday, tuesday = window("mon", "10:00", "17:00"), window("tue", "10:00", "17:00")
+    story.at("2026-03-01 12:00", prefers(contact_windows=[monday]), prefers(contact_windows=[tuesday]))
+    answer = only(story.at("2026-03-02 12:00", asked(offer(expires="2026-06-01"))))
+    assert said([answer]) == [("suppress", "contact_window.outside")]
+    assert answer.allowed_from is None
+
+
+def test_it_refuses_where_the_rulebook_says_so() -> None:
+    """`then: suppress`: no wish to wait, but it says when it would be allowed."""
+    story = uncapped(UNCAPPED.replace(b"respect: {", b"respect: {contact_window: {then: suppress}, "))
+    story.at("2026-03-01 12:00", prefers(contact_windows=[window("mon", "14:00", "17:00")]))
+    answer = only(story.at("2026-03-02 12:00", asked()))
+    assert said([answer]) == [("suppress", "contact_window.outside")]
+    assert answer.allowed_from == at("2026-03-02 14:00")

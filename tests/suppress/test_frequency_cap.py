@@ -118,7 +118,7 @@ def test_at_a_tie_the_lower_limit_holds(story: Story) -> None:
     assert said([ask(story, "2026-03-02 12:00")]) == [full("own_limit")]
 
 
-@pytest.mark.parametrize("kind", ["survey", "service", "care"])
+@pytest.mark.parametrize("kind", ["service", "care"])
 def test_other_classes_take_no_slot_and_need_none(story: Story, kind: str) -> None:
     """Rule 21 is for marketing; surveys have their own caps."""
     assert said([ask(story, "2026-03-02 12:00", kind=kind), ask(story, "2026-03-02 12:01", kind=kind)]) == [YES, YES]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from decisioning.errors import RulebookError
 from tests.builders import BARE, Story, asked, at, granted, lives, offer, only, said
 
+NO_PLAN = ("suppress", "survey.no_plan")
 NIGHT = ("defer", "quiet_hours.night")
 YES = ("act", "allowed.clear")
 
@@ -30,9 +32,9 @@ def test_the_night_is_from_21_to_8(story: Story, when: str, expected: tuple[str,
     assert ask(story, when) == expected
 
 
-@pytest.mark.parametrize(("kind", "expected"), [("survey", NIGHT), ("service", YES), ("care", YES)])
+@pytest.mark.parametrize(("kind", "expected"), [("survey", NO_PLAN), ("service", YES), ("care", YES)])
 def test_whom_it_lets_sleep(story: Story, kind: str, expected: tuple[str, str]) -> None:
-    """Marketing and survey; a requested service act cannot ask for quiet hours."""
+    """Marketing; a survey is refused anyway, and a requested service act cannot ask for quiet hours."""
     assert ask(story, "2026-03-02 23:00", kind) == expected
 
 
@@ -79,3 +81,14 @@ def test_a_night_without_a_day_is_never_over() -> None:
     answer = only(story.at("2026-03-02 12:00", asked()))
     assert said([answer]) == [("suppress", "quiet_hours.night")]
     assert answer.allowed_from is None
+
+
+def test_it_refuses_where_the_rulebook_says_so() -> None:
+    """`then: suppress`: no wish to wait, but it says when it would be allowed."""
+    story = Story(BARE + b"respect: {quiet_hours: {then: suppress}}\n")
+    story.at("2026-03-02 09:00", lives(time_zone="UTC"), granted())
+    answer = only(story.at("2026-03-02 22:00", asked()))
+    assert said([answer]) == [("suppress", "quiet_hours.night")]
+    assert answer.allowed_from == at("2026-03-03 08:00")
+    with pytest.raises(RulebookError, match="then"):
+        Story(BARE + b"respect: {quiet_hours: {then: later}}\n")

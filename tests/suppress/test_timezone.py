@@ -6,6 +6,7 @@ import pytest
 
 from tests.builders import Story, asked, granted, lives, offer, only, prefers, said, window
 
+NO_PLAN = ("suppress", "survey.no_plan")
 UNKNOWN = ("suppress", "timezone.unknown")
 NIGHT = ("defer", "quiet_hours.night")
 YES = ("act", "allowed.clear")
@@ -19,10 +20,11 @@ def somewhere(stranger: Story) -> Story:
 
 
 @pytest.mark.parametrize(
-    ("kind", "expected"), [("marketing", UNKNOWN), ("survey", UNKNOWN), ("service", YES), ("care", YES)]
+    ("kind", "expected"),
+    [("marketing", UNKNOWN), ("survey", NO_PLAN), ("service", YES), ("care", YES)],
 )
 def test_unknown_means_no_marketing_and_no_survey(somewhere: Story, kind: str, expected: tuple[str, str]) -> None:
-    """No zone and no country: the rule refuses, for marketing and survey."""
+    """No zone and no country: the rule refuses; a survey was refused before it."""
     answer = only(somewhere.at("2026-03-02 12:00", asked(offer(kind=kind))))
     assert said([answer]) == [expected]
     assert answer.allowed_from is None
