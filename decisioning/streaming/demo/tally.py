@@ -96,7 +96,7 @@ class Tally:
             self.conflicts += known != digest
             return None
         self.outcomes[one.outcome] += 1
-        if one.outcome not in ("act", "release"):
+        if one.outcome not in ("act", "hold", "release"):
             self.silences[one.reason] += 1
         if one.outcome in _ANSWERS:
             self._answer(one, now)
