@@ -161,7 +161,11 @@ def _problem(tree: Any, plain: Any, fault: dict[str, Any]) -> Problem:
 
 
 def _bound(text: object, fault: dict[str, Any]) -> str | None:
-    """A bound of a duration as a duration, and a pattern in words."""
+    """A bound of a duration as a duration, a length and a pattern in words."""
+    if fault["type"] == "too_short":
+        return f"needs {fault['ctx']['min_length']} or more"
+    if fault["type"] == "too_long":
+        return f"{fault['ctx']['actual_length']} are too many: at most {fault['ctx']['max_length']}"
     bounds = [bound for key, bound in fault.get("ctx", {}).items() if key in ("lt", "le", "gt", "ge")]
     if isinstance(text, str) and bounds:
         return str(fault["msg"]).replace(str(bounds[0]), format_duration(bounds[0]))
