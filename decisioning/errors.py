@@ -50,8 +50,15 @@ class RulebookError(DecisioningError):
 
     def __init__(self, source: str, problems: list[Problem]) -> None:
         self.source = source
-        self.problems = sorted(problems)
+        self.problems = sorted(one._replace(message=_on_one_line(one.message)) for one in problems)
         super().__init__("\n".join(f"{source}:{p.line}:{p.column}: {p.message}" for p in self.problems))
+
+
+def _on_one_line(message: str) -> str:
+    """The message with whatever would break its line, or hide in it, shown as an escape (`\\u2028`)."""
+    if message.isprintable():
+        return message
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in message)
 
 
 class StateUnreadable(DecisioningError):

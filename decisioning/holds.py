@@ -101,7 +101,7 @@ def wanted(policy: Policy, state: State, event: Event | None, known: Iterable[Ho
         Wanted(f"life:{life.kind}", f"empathy.{life.kind}", PROMOTIONAL, policy.life_until(life))
         for life in sorted(state.life, key=lambda one: one.kind)  # bereavement before vulnerability, as in rule 4
     ]
-    for case in state.cases:
+    for case in sorted(state.cases, key=lambda one: not one.open):  # the reasons of rule 5 in their order
         if case.open:
             found.append(Wanted(f"case:{case.id}", "hold.open_issue", PROMOTIONAL, None))
         elif case.resolved_at is not None:

@@ -53,7 +53,7 @@ def _checked(text: bytes, source: str) -> tuple[Rulebook | None, list[Problem]]:
         return None, error.problems
     if book is not None:
         problems = sorted({*problems, *lint(book, tree)})[:MAX_PROBLEMS]
-    return book, problems
+    return book, RulebookError(source, problems).problems
 
 
 def lint(book: Rulebook, tree: Any) -> list[Problem]:

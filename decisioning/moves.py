@@ -160,7 +160,10 @@ def _claimed(state: State, claim: Claim) -> tuple[State, list[Relay]]:
         return leave(state, claim.into, claim.at, claim.trigger, claim.traceparent)
     if claim.into == state.moved_to or claim.at < (state.moved_at or 0):
         return state, []
-    return replace(state, moved_to=claim.into, moved_at=claim.at), []
+    # It changes hands. The new customer is told only who is part of them, so that no merge runs in a circle.
+    nothing = State(state.subject, now=state.now, moves=state.moves, erased=True)
+    known = Moved(nothing, (state.subject,), claim.trigger, state.now, claim.traceparent)
+    return replace(state, moved_to=claim.into, moved_at=claim.at), [Relay(claim.into, known)]
 
 
 def _arrived(policy: Policy, state: State, moved: Moved) -> Moving:

@@ -35,3 +35,10 @@ def test_a_rulebooks_problems_come_in_reading_order_one_a_line() -> None:
     error = RulebookError("rules.yaml", [Problem(7, 3, "b"), Problem(2, 9, "c"), Problem(2, 1, "a")])
     assert str(error).splitlines() == ["rules.yaml:2:1: a", "rules.yaml:2:9: c", "rules.yaml:7:3: b"]
     assert [problem.message for problem in error.problems] == ["a", "c", "b"]
+
+
+def test_a_problem_is_one_line_whatever_it_quotes() -> None:
+    """An author's text may hold line separators and invisible characters: they are shown."""
+    error = RulebookError("r.yaml", [Problem(1, 1, "unknown field `a\u2028b\n\u200b`")])
+    assert str(error) == "r.yaml:1:1: unknown field `a\\u2028b\\n\\u200b`"
+    assert str(error).splitlines() == [str(error)]

@@ -144,6 +144,8 @@ def test_a_number_that_changes_hands_is_the_new_owners_from_then_on(story: Story
     story.at("2026-03-03 10:00", linked().by("c-new"))
     assert story.run.states[PHONE].moved_to == "c-new"
     assert not story.run.states["c-new"].orders
+    assert story.at("2026-03-03 11:00", merged(PHONE).by("c-new")) == []
+    assert story.run.states["c-new"].moved_to is None
     story.at("2026-03-04 10:00", linked().by("c-late").since("2026-03-02 12:00"))
     assert story.run.states[PHONE].moved_to == "c-new"
 
@@ -169,6 +171,24 @@ def test_holds_that_stood_apart_stay_apart(story: Story) -> None:
     assert said(story.at("2026-03-02 13:00", case("resolved", "k-3"))) == [
         ("hold", "hold.recently_resolved"), ("release", "hold.open_issue")
     ]  # fmt: skip
+
+
+def test_an_open_problem_names_the_hold_before_a_solved_one(story: Story) -> None:
+    """Of one scope born of one link they are one hold, with the reason that comes first."""
+    story.at("2026-03-02 09:00", case("opened", "k-2", severity="low").by(PHONE), case("resolved", "k-2").by(PHONE))
+    story.at("2026-03-02 09:30", case("resolved", "k-2").by(PHONE), case("opened", "k-1", severity="low").by(PHONE))
+    [hold] = of("hold", story.at("2026-03-02 10:00", linked()))
+    assert (hold.reason, hold.until) == ("hold.open_issue", None)
+
+
+def test_an_erasure_does_not_forget_who_is_part_of_whom(story: Story) -> None:
+    """Later events under the old name are the erased customer's still, and merging them into it is a circle."""
+    story.at("2026-03-02 10:00", linked())
+    story.at("2026-03-02 11:00", erased())
+    assert PHONE.encode() not in dumps(story.state)
+    assert story.at("2026-03-02 12:00", merged(PHONE)) == []
+    assert story.state.moved_to is None
+    assert who(story.at("2026-03-02 13:00", asked().by(PHONE))) == [(CUSTOMER, "suppress", "dnc.erased")]
 
 
 def test_purchases_that_share_a_hold_since_a_move_end_apart(story: Story) -> None:

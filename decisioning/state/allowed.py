@@ -28,7 +28,7 @@ def consents_of_both(ours: State, theirs: State, lasts: int) -> tuple[Consent, .
         both = holds[0] if len(holds) == 1 else _stricter(holds[0], holds[1], lasts)
         wide = found.get((purpose, ""))
         if wide is None or replace(wide, channel=channel) != both:
-            found[purpose, channel] = both
+            found[purpose, channel] = both if wide is None else _above(wide, both, lasts)
     in_order = (found[name] for name in names if name in found)
     return bounded(tuple(in_order))
 
@@ -56,6 +56,15 @@ def _holding(consents: Sequence[Consent], purpose: str, channel: str, lasts: int
     """What holds on a channel: of its own fact and the one for all the later, at a tie the stricter."""
     facts = [one for one in consents if one.purpose == purpose and one.channel in ("", channel)]
     return max(facts, key=lambda one: (one.at, not one.granted, -one.end(lasts)), default=None)
+
+
+def _above(wide: Consent, named: Consent, lasts: int) -> Consent:
+    """The fact of one channel so that it holds there. Of one time the stricter of it and the one for all would, and
+    both may have the time of one side's word for all; it must be the later then, by the least that there is."""
+    end = named.end(lasts)
+    if wide.at == named.at and named.granted and not (wide.granted and wide.end(lasts) >= end):
+        return replace(named, at=named.at + 1, until=end, lapses=False)
+    return named
 
 
 def _stricter(one: Consent, other: Consent, lasts: int) -> Consent:

@@ -86,18 +86,18 @@ def _consents(state: State, data: ConsentChanged, *, granted: bool, at: int, unt
                 }
     consents = bounded(tuple(known.values()))
     fresh = [Consent(data.purpose, channel, True, at) for channel in named] if granted else []
-    return replace(state, consents=consents, grants=_hidden((*state.grants, *state.consents, *fresh), consents))
+    return replace(state, consents=consents, grants=hidden((*state.grants, *state.consents, *fresh), consents))
 
 
-def _hidden(known: Iterable[Consent], shown: tuple[Consent, ...]) -> tuple[Consent, ...]:
+def hidden(known: Iterable[Consent], shown: tuple[Consent, ...]) -> tuple[Consent, ...]:
     """The newest grant of each purpose and channel that the facts which hold do not show any more."""
     found: dict[tuple[str, str], Consent] = {}
     for one in known:
         key = (one.purpose, one.channel)
         if one.granted and one.purpose in _PURPOSES and (key not in found or found[key].at < one.at):
             found[key] = one
-    hidden = [one for one in found.values() if not _granted(shown, one.purpose, one.channel, one.at)]
-    return tuple(sorted(hidden, key=lambda one: one.at)[-MAX_GRANTS:])
+    past = [one for one in found.values() if not _granted(shown, one.purpose, one.channel, one.at)]
+    return tuple(sorted(past, key=lambda one: one.at)[-MAX_GRANTS:])
 
 
 def _granted(consents: Iterable[Consent], purpose: str, channel: str, at: int) -> bool:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from decisioning.state import cases, memory, orders, people, record, replies
 from decisioning.state.allowed import consents_of_both, marks_of_both
+from decisioning.state.consents import hidden
 from decisioning.state.model import (
     MAX_ABSORBED,
     MAX_LIST,
@@ -79,12 +80,14 @@ def merge(target: State, source: State, lasting: Lasting) -> State:
     problems, lost = cases.bounded(
         _by_id(target.cases, source.cases, _case), tuple(dict.fromkeys((*target.lost, *source.lost, *lost)))
     )
+    allowed = consents_of_both(target, source, lasting.consent)
     state = replace(
         state,
         deceased=target.deceased or source.deceased,
         degraded=target.degraded or source.degraded,
         profile=profile,
-        consents=consents_of_both(target, source, lasting.consent),
+        consents=allowed,
+        grants=hidden((*target.grants, *target.consents, *source.grants, *source.consents), allowed),
         marks=marks_of_both(target, source),
         orders=orders_of_both(target.orders, source.orders),
         orders_floor=_newest(target.orders_floor, source.orders_floor),

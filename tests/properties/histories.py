@@ -1,4 +1,5 @@
-"""Random histories of two customers, and how they are lived through: what the property tests draw from.
+"""Random histories of two customers and a phone number, and how they are lived through: what the property tests draw
+from.
 
 A history is drawn as bytes, four to a happening, because that is quick to draw in thousands and shrinks well; `tell`
 spells it out as events. It likes edges: equal times, exact multiples of the policy's durations and the microsecond
@@ -47,14 +48,17 @@ WINDOWS: Final[list[list[dict[str, object]]]] = [
     [{"days": ["sun"], "from": "01:30", "to": "24:00"}],
     [{"days": ["fri"], "from": "22:00", "to": "07:00"}],  # only ever at night
 ]
+_FAR: Final = "2026-12-24T18:00:00Z"
 PRODUCTS: Final[list[dict[str, Any]]] = [
     {"sku": "READER", "category": "reading", "price": "100.00", "currency": "GBP", "complements": ["COVER"]},
     {"sku": "READER-RED", "category": "reading", "price": "99", "currency": "GBP", "variant_of": "READER"},
     {"sku": "COVER", "category": "reading", "price": "10.00", "currency": "GBP", "consumable_days": 10},
     {"sku": "LAMP", "category": "light", "price": "40.00", "currency": "EUR", "substitutes": ["COVER"]},
 ]
-RESPONSES: Final = ["delivered", "failed", "failed", "expired", "opened", "accepted", "declined", "ignored",
-    "unsubscribed", "recalled", "recalled"]  # fmt: skip
+RESPONSES: Final = ["delivered", "failed", "failed", "expired", "opened", "accepted", "declined", "declined", "ignored",
+    "ignored", "complained", "unsubscribed", "recalled", "recalled"]  # fmt: skip
+SUBJECTS: Final = ["c-1", "c-2", "tel:1"]
+TOPICS: Final = ["shoes", "books"]
 
 
 class Draw(NamedTuple):
@@ -103,6 +107,10 @@ def _request(life: Living, subject: str, x: int, y: int) -> bytes:
             "channels": _channels((x + place) % 8),
             "value": [0, "2.5", 1, 2.5, -1][n % 5],
         }
+        if n % 6 == 4:
+            one |= {"topic": TOPICS[n % 2], "needs_ok": [["quiet"], []][n % 4 // 2]}
+        if n % 9 == 5:
+            one["audience"] = "prospect"
         if n % 4 == 1:
             one |= {"sku": SKUS[n % 5], "price": ["5.00", "100", "99.99"][n % 3]}
         if n % 5 == 2:
@@ -116,7 +124,7 @@ def _request(life: Living, subject: str, x: int, y: int) -> bytes:
 def _purchase(life: Living, subject: str, x: int, y: int) -> bytes:
     life.orders += x % 4 > 0
     lines = [{"sku": SKUS[n % 5], "quantity": 1 + y % 3, "unit_price": "100.00"} for n in (y, y + 2)]
-    data = {"order_id": f"o-{life.orders}", "currency": "GBP", "lines": lines}
+    data = {"order_id": f"o-{life.orders}", "currency": "GBP", "lines": lines, "promised_at": _promised(life, y)}
     return life.event("purchase.completed", data, subject, life.late(x))
 
 
@@ -128,9 +136,18 @@ def _returned(life: Living, subject: str, x: int, y: int) -> bytes:
     )  # fmt: skip
 
 
+def _promised(life: Living, y: int) -> str | None:
+    """A delivery promised for later, sometimes much later, sometimes none."""
+    return None if y % 4 else format_instant(life.clock + [HOUR, 3 * HOUR, 2 * DAY, 5 * DAY, 0][y // 4 % 5])
+
+
 def _order(life: Living, subject: str, x: int, y: int) -> bytes:
-    kind = ["cancelled", "cancelled", "placed", "shipped", "delivered", "payment_failed"][y % 6]
-    return life.event(f"order.{kind}", {"order_id": f"o-{life.orders - x % 2}"}, subject, life.late(x))
+    kind = ["cancelled", "placed", "shipped", "delivered", "delivered", "payment_failed", "eta_changed",
+        "eta_changed"][y % 8]  # fmt: skip
+    data: dict[str, Any] = {"order_id": f"o-{life.orders - x % 2}"}
+    if kind in ("placed", "shipped", "eta_changed"):
+        data["promised_at"] = _promised(life, x) or format_instant(life.clock)
+    return life.event(f"order.{kind}", data, subject, life.late(x))
 
 
 def _consent(life: Living, subject: str, x: int, y: int) -> bytes:
@@ -150,8 +167,9 @@ def _whereabouts(life: Living, subject: str, x: int, y: int) -> bytes:
 
 def _preference(life: Living, subject: str, x: int, y: int) -> bytes:
     wishes: list[dict[str, Any]] = [{"contact_windows": WINDOWS[x % 5]}, {"channels": _channels(x % 8)[::-1]},
-        {"max_marketing_per_week": x % 4}]  # fmt: skip
-    return life.event("customer.preference_set", wishes[y % 3], subject, life.late(y))
+        {"max_marketing_per_week": x % 4}, {"topics_off": TOPICS[: x % 3]},
+        {"needs": [[], ["quiet"]][x % 2]}]  # fmt: skip
+    return life.event("customer.preference_set", wishes[y % 5], subject, life.late(y))
 
 
 def _response(life: Living, subject: str, x: int, y: int) -> bytes:
@@ -163,14 +181,36 @@ def _response(life: Living, subject: str, x: int, y: int) -> bytes:
     return life.event(f"response.{kind}", data, named.subject if named else subject, life.late(y))
 
 
+def _trouble(life: Living, subject: str, x: int, y: int) -> bytes:
+    case = {"case_id": f"s-{x % 2}"}
+    types: list[tuple[str, dict[str, Any]]] = [
+        ("support.case_opened", case | {"severity": ["low", "normal", "high"][x % 3]}),
+        ("support.case_resolved", case),
+        ("support.case_resolved", case),
+        ("support.promise_made", {"promise_id": f"w-{x % 2}", "what": "call", "due_at": format_instant(life.clock)}),
+        ("support.promise_kept", {"promise_id": f"w-{x % 2}"}),
+        ("support.interaction", {"interaction_id": f"i-{x}", "channel": "phone", "sentiment": -0.5}),
+    ]
+    type_, data = types[y % len(types)]
+    return life.event(type_, data, subject, life.late(x))
+
+
+def _joining(life: Living, subject: str, x: int, y: int) -> bytes:
+    other = SUBJECTS[x % 3]
+    if y % 3 == 0:
+        return life.event("customer.merged", {"into": other}, subject, life.late(x))
+    return life.event("identity.linked", {"identity": other}, subject, life.late(x))
+
+
 def _rare(life: Living, subject: str, x: int, y: int) -> bytes:
+    ends = format_instant(life.clock + [DAY, 40 * DAY][x % 2])
     types: list[tuple[str, dict[str, Any]]] = [
         ("customer.erased", {}),
         ("customer.erased", {}),
         ("customer.life_event", {"kind": ["deceased", "goal", "bereavement"][x % 3]}),
-        ("support.case_opened", {"case_id": f"s-{x % 2}", "severity": "low"}),
-        ("support.case_resolved", {"case_id": f"s-{x % 2}"}),
+        ("customer.life_event", {"kind": ["vulnerable", "bereavement"][x % 2], "until": ends}),
         ("contact.withdrawn", {"campaign": f"k-{x % 3}"}),
+        ("contact.withdrawn", {"request_id": f"r-{max(0, len(life.sent) - 1 - x % 4)}"}),
         ("survey.answered", {"survey": "nps", "decision_id": life.acts[-1].id if life.acts else None}),
         ("made.up", {"x": x}),
     ]
@@ -180,7 +220,7 @@ def _rare(life: Living, subject: str, x: int, y: int) -> bytes:
 
 _KINDS: Final[Sequence[Callable[[Living, str, int, int], bytes]]] = (
     [_request] * 14 + [_response] * 4 + [_consent] * 4 + [_purchase] * 3 + [_whereabouts] * 2 + [_preference] * 2
-    + [_returned, _order, _rare]
+    + [_order] * 2 + [_returned, _trouble, _joining, _rare]
 )  # fmt: skip
 
 histories = st.binary(min_size=123, max_size=203)
@@ -198,7 +238,7 @@ def policy() -> Policy:
 def _prelude(life: Living, first: int) -> Iterator[bytes]:
     for product in PRODUCTS:
         yield life.event("product.described", product, str(product["sku"]), life.clock)
-    for subject in ("c-1", "c-2"):
+    for subject in SUBJECTS:
         if first % 8:
             yield life.event("consent.granted", {"purpose": "marketing"}, subject, life.clock)
         if first % 9:
@@ -226,7 +266,11 @@ def _told(life: Living, drawn: bytes) -> Iterator[bytes]:
         if draw.kind == 0:
             continue
         life.clock += GAPS[draw.gap % len(GAPS)]
-        yield _KINDS[draw.kind % len(_KINDS)](life, f"c-{1 + draw.kind // 240}", draw.x, draw.y)
+        yield _KINDS[draw.kind % len(_KINDS)](life, _whom(draw.kind), draw.x, draw.y)
+
+
+def _whom(kind: int) -> str:
+    return SUBJECTS[(kind >= 200) + (kind >= 228)]
 
 
 def replay(events: Iterable[Event]) -> tuple[Replay, list[Decision]]:
@@ -282,6 +326,16 @@ def flood(part: int) -> Iterator[bytes]:
         yield sent("purchase.completed", {"order_id": long(f"o{number}", 512), "currency": "GBP", "lines": lines})
     for number in range(327, 330):
         yield asks(number, [_large(long, n, "service") for n in range(100)])
+    for number in range(70):
+        name = long(f"n{number}", 500)
+        opened = {"case_id": name, "severity": "low", "topic": long("t", 200), "order_id": name}
+        yield sent("support.case_opened", opened)
+        yield sent("support.promise_made", {"promise_id": name, "what": long("w", 20_000), "due_at": _FAR})
+        yield sent("customer.updated", {"attributes": {name[:200]: long("a", 5_000)}})
+        for _ in range(3):
+            yield sent("order.eta_changed", {"order_id": long(f"o{number}", 512), "promised_at": _FAR})
+        yield sent("response.complained", {"decision_id": name, "channel": name[:64]})
+        yield sent("identity.linked", {"identity": name})
 
 
 def _large(long: Callable[[str, int], str], number: int, class_: str) -> dict[str, Any]:

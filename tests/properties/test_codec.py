@@ -22,7 +22,7 @@ from decisioning.errors import EventRejected, Problem, RulebookError, StateTooNe
 from decisioning.event import Event, parse
 from decisioning.payload import TYPES
 from decisioning.replay import Replay
-from decisioning.state import State
+from decisioning.state import VERSION, State
 from decisioning.state import dumps as dump_state
 from decisioning.state import loads as load_state
 from tests.builders import RETAIL
@@ -42,6 +42,13 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "response.recalled": {"decision_id": "d", "in_time": True},
     "contact.requested": {"request_id": "r", "campaign": "k", "candidates": [{"action": "a", "class": "marketing",
         "channels": ["sms"], "sku": "A", "price": "1", "value": 1, "expires_at": TIME}]},
+    "contact.withdrawn": {"request_id": "r", "campaign": "k"},
+    "identity.linked": {"identity": "tel:1"},
+    "customer.merged": {"into": "c-2"},
+    "customer.life_event": {"kind": "bereavement", "until": TIME},
+    "order.eta_changed": {"order_id": "o", "promised_at": TIME},
+    "support.case_opened": {"case_id": "s", "severity": "low", "order_id": "o"},
+    "support.promise_made": {"promise_id": "p", "what": "call", "due_at": TIME},
     "product.described": {"sku": "A", "category": "c", "price": "1", "currency": "GBP", "substitutes": ["B"]},
 }  # fmt: skip
 
@@ -136,7 +143,8 @@ def test_a_damaged_record_is_unreadable_or_a_state(drawn: bytes, at: int, with_:
 def test_any_bytes_are_a_state_or_say_why_not(body: bytes) -> None:
     """Whatever the store holds: StateUnreadable, StateTooNew (a first byte above ours), or a state."""
     _readable(body)
-    _readable(b"\x01" + body)
+    for version in range(1, VERSION + 1):
+        _readable(bytes([version]) + body)
 
 
 def _readable(body: bytes) -> None:
@@ -149,7 +157,7 @@ def _readable(body: bytes) -> None:
         assert load_state(dump_state(state)) == state
         return
     assert len(str(refused).splitlines()) == 1
-    assert isinstance(refused, StateTooNew) == bool(body and body[0] > 1)
+    assert isinstance(refused, StateTooNew) == bool(body and body[0] > VERSION)
 
 
 _yaml = st.lists(

@@ -6,7 +6,7 @@ twenty times as many, and of other ones every time.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from hypothesis import given, note
@@ -20,6 +20,7 @@ from decisioning.replay import Replay
 from decisioning.state import dumps as dump_state
 from decisioning.state import loads as load_state
 from tests.properties.histories import flood, histories, live, often, policy, replay
+from tests.properties.names import Names
 from tests.properties.watcher import Watcher
 
 ANSWERS = ("act", "suppress", "defer")
@@ -35,22 +36,41 @@ def told(events: Iterable[Event], said: list[list[Decision]]) -> str:
     return "\n".join(lines)
 
 
-@given(histories)
-@often(400)
-def test_nobody_is_spoken_to_against_their_will(drawn: bytes) -> None:
-    """Never a marketing or survey act without consent, at night, outside windows, within 48 h of a purchase, above a
-    cap."""
-    events, said = live(drawn)
-    watchers = {subject: Watcher() for subject in ("c-1", "c-2")}
-    found = []
+def watched(events: list[Event], said: list[list[Decision]]) -> list[str]:
+    """All that speaks against an act of this history, each customer watched under all of their names."""
+    watchers: dict[str, Watcher] = defaultdict(Watcher)
+    names, found = Names(), list[str]()
     for event, decisions in zip([*events, None], said, strict=True):
         acts = [one for one in decisions if one.outcome == "act"]
         woken = [one for one in acts if one.trigger.type == "wake"]
         found += [objection for one in woken for objection in watchers[one.subject].objections(one)]
-        if event is not None and event.subject in watchers:
-            watchers[event.subject].tell(event)
+        if event is not None:
+            moved = names.tell(event)
+            if moved is not None:
+                watchers[moved[1]].join(watchers[moved[0]])
+            if kept(event, watchers[event.subject] if event.subject in names.moved else None):
+                watchers[names.of(event.subject)].tell(event)
         answered = [one for one in acts if one.trigger.type != "wake"]
         found += [objection for one in answered for objection in watchers[one.subject].objections(one)]
+    return found
+
+
+def kept(event: Event, erased: Watcher | None) -> bool:
+    """Whether what came under a name that was erased before it moved is told at all: what protects, and what is
+    later."""
+    if erased is None or erased.erased_at is None or event.time > erased.erased_at:
+        return True
+    return event.type in ("response.complained", "response.unsubscribed", "customer.erased")
+
+
+@given(histories)
+@often(400)
+def test_nobody_is_spoken_to_against_their_will(drawn: bytes) -> None:
+    """Never a marketing or survey act without consent, at night, outside windows, within 48 h of a purchase, above a
+    cap, with an open case, in mourning, after a complaint, while an order is late; never any to the erased and the
+    dead."""
+    events, said = live(drawn)
+    found = watched(events, said)
     note(told(events, said))
     assert not found
 
@@ -63,7 +83,7 @@ def test_every_question_has_one_answer_and_every_promise_one_more(drawn: bytes) 
     events, said = live(drawn)
     decisions = [one for some in said for one in some]
     answers = [one for one in decisions if one.outcome in ANSWERS and one.request_id is not None]
-    due: Counter[tuple[str, str, str]] = Counter()
+    due: Counter[tuple[str, str]] = Counter()
     now = 0
     for event in events:
         now = max(now, event.time)
@@ -72,15 +92,66 @@ def test_every_question_has_one_answer_and_every_promise_one_more(drawn: bytes) 
             questions = sum(one in ("service", "care") for one in classes) + any(
                 one in ("marketing", "survey") for one in classes
             )
-            due[event.subject, event.source, event.id] += questions
+            due[event.source, event.id] += questions
     for one in answers:
         if one.outcome == "defer":
             assert one.not_before is not None
             assert one.time < one.not_before <= one.time + 30 * DAY
             promised = wake_of(one.cause or one.trigger, one.not_before)
-            due[one.subject, promised.source, promised.id] += 1
+            due[promised.source, promised.id] += 1
     note(told(events, said))
-    assert Counter((one.subject, one.trigger.source, one.trigger.id) for one in answers) == due
+    assert Counter((one.trigger.source, one.trigger.id) for one in answers) == due
+
+
+@given(histories)
+@often(80)
+def test_holds_and_recalls_name_what_stands(drawn: bytes) -> None:
+    """Every hold has a scope of its own and is released at most once, by its own subject; every act is recalled at most
+    once, and only while it is live; under an old name only releases are said."""
+    events, said = live(drawn)
+    note(told(events, said))
+    holds: dict[str, Decision] = {}
+    acts: dict[str, Decision] = {}
+    names = Names()
+    for event, decisions in zip([*events, None], said, strict=True):
+        if event is not None:
+            names.tell(event)
+        for one in decisions:
+            assert one.outcome == "release" or one.trigger.type == "wake" or one.subject not in names.moved
+            if one.outcome == "hold":
+                assert one.scope is not None
+                assert one.until is None or one.until > one.time
+                holds[one.id] = one
+            elif one.outcome == "release":
+                hold = holds.pop(one.releases or "")
+                assert (hold.subject, hold.reason) == (one.subject, one.reason)
+            elif one.outcome == "act":
+                acts[one.id] = one
+            elif one.outcome == "recall":
+                act = acts.pop(one.recalls or "")
+                assert one.time < (act.valid_until or 0)
+                assert names.of(act.subject) == one.subject
+
+
+@given(histories)
+@often(40)
+def test_a_hold_stands_wherever_the_engine_is_silent_for_a_fact_of_it(drawn: bytes) -> None:
+    """Whoever died, was erased or has a problem has a standing hold that says so to all others."""
+    events, said = live(drawn)
+    note(told(events, said))
+    run, _ = replay(events)
+    standing: dict[str, list[Decision]] = defaultdict(list)
+    for one in [one for some in said for one in some]:
+        if one.outcome == "hold":
+            standing[one.subject].append(one)
+        elif one.outcome == "release":
+            standing[one.subject] = [hold for hold in standing[one.subject] if hold.id != one.releases]
+    for subject, state in run.states.items():
+        if state.moved_to is None:
+            reasons = {hold.reason for hold in standing[subject]}
+            assert not state.erased or "dnc.erased" in reasons
+            assert not state.deceased or "empathy.deceased" in reasons
+            assert not any(case.open for case in state.cases) or "hold.open_issue" in reasons
 
 
 @given(histories, st.integers(0, 255), st.integers(0, 255))

@@ -32,7 +32,7 @@ def no(channel: str = "", at: int = 5) -> Consent:
 def holding(consents: tuple[Consent, ...], channel: str) -> tuple[bool, int, int | None] | None:
     """What rule 3 reads for a channel: granted, its time, its end."""
     facts = [one for one in consents if one.channel in ("", channel)]
-    found = max(facts, key=lambda one: (one.at, not one.granted), default=None)
+    found = max(facts, key=lambda one: (one.at, not one.granted, -one.end(LASTS)), default=None)
     return None if found is None else (found.granted, found.at, found.end(LASTS) if found.granted else None)
 
 
@@ -65,6 +65,18 @@ def test_the_sides_are_compared_channel_by_channel() -> None:
     found = both((no(at=5), yes("email", 7)), (yes(at=6),))
     assert found["email"] == (True, 7, 6 + LASTS)
     assert found["sms"] == (False, 6, None)
+
+
+def test_what_both_sides_grant_on_a_channel_stays_granted() -> None:
+    """Also where one of them refuses all the others, and the other granted all of them later."""
+    found = both((no(at=1), yes("push", 2)), (yes(at=3),))
+    assert found["sms"] == (False, 3, None)
+    assert found["push"] is not None
+    assert (found["push"][0], found["push"][2]) == (True, 2 + LASTS)
+    found = both((yes(at=5, until=50), yes("sms", 7, until=100)), (yes(at=7, until=100),))
+    assert found["email"] == (True, 7, 50)
+    assert found["sms"] is not None
+    assert found["sms"][2] == 100
 
 
 def test_of_two_grants_the_earlier_end_holds() -> None:

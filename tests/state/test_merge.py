@@ -321,3 +321,12 @@ def test_holds_are_left_to_the_engine() -> None:
     source = story.run.states["tel:1"]
     assert source.holds
     assert merged(story.state, replace(source, moves=1)).holds == story.state.holds
+
+
+def test_a_grant_that_was_withdrawn_still_answers_an_older_complaint() -> None:
+    """A complaint from before it that arrives after the merge does not hold, on whichever side it was granted."""
+    told = (("2026-03-02", granted()), ("2026-03-03", Happening("consent.withdrawn", {"purpose": "marketing"})))
+    for target, source in ((knowing("c-1"), knowing("tel:1", *told)), (knowing("c-1", *told), knowing("tel:1"))):
+        both = merged(target, source)
+        late = event("response.complained", "2026-03-01", {"decision_id": "d", "channel": "sms"}, "late", "c-1")
+        assert {mark.purpose for mark in fold(both, late).marks} == {"survey"}

@@ -23,7 +23,8 @@ _RUBBISH: Final = (b"", b"{", b"null", b"[]", b'"text"', b"\xff\xfe\xfd", b"{}",
 _WEIGHTS: Final = {
     "requests": 40, "buys": 12, "returns": 3, "cancels": 3, "delivered": 3, "prefers": 5, "grants": 8, "withdraws": 2,
     "moves": 3, "responds": 10, "complains": 1, "calls": 4, "erases": 1, "takes_back": 2, "resends": 3, "unknown": 1,
-    "rubbish": 2, "misrouted": 1, "keyless": 1,
+    "rubbish": 2, "misrouted": 1, "keyless": 1, "ships": 4, "delays": 3, "opens": 2, "resolves": 3, "lives": 1,
+    "dials": 6, "links": 2, "merges": 1, "answers": 1, "wishes": 1, "promises": 1,
 }  # fmt: skip
 
 
@@ -71,6 +72,7 @@ class _Shop:
         self._asked: list[tuple[str, str, str, str]] = []  # customer, event, request, action
         self._now = START
         self._count = 0
+        self._phones = [f"tel:{number:04}" for number in range(customers // 4)]
         self._last: list[Fact] = []
 
     def draw(self, events: int) -> Iterator[Fact]:
@@ -204,6 +206,61 @@ class _Shop:
     def _resends(self) -> Fact:
         again = [fact for fact in self._last if fact.key is not None and fact.partition is None]
         return self._random.choice(again)._replace(at=self._now) if again else self._calls()
+
+    def _ships(self) -> Fact:
+        subject, order = self._order()
+        type_ = self._random.choice(("order.placed", "order.shipped"))
+        return self._make("orders", type_, subject, order_id=order, promised_at=self._soon())
+
+    def _delays(self) -> Fact:
+        subject, order = self._order()
+        if self._random.random() < 0.2:
+            return self._make("orders", "order.payment_failed", subject, order_id=order)
+        return self._make("orders", "order.eta_changed", subject, order_id=order, promised_at=self._soon())
+
+    def _soon(self) -> str:
+        return format_instant(self._now + self._random.randrange(1, 90) * 3_600_000_000)
+
+    def _opens(self) -> Fact:
+        case = f"case-{self._random.randrange(30)}"
+        return self._make("support", "support.case_opened", case_id=case, severity="normal")
+
+    def _resolves(self) -> Fact:
+        return self._make("support", "support.case_resolved", case_id=f"case-{self._random.randrange(30)}")
+
+    def _promises(self) -> Fact:
+        return self._make(
+            "support", "support.promise_made", promise_id=f"p-{self._count}", what="a call", due_at=self._soon()
+        )
+
+    def _lives(self) -> Fact:
+        kind = self._random.choice(("bereavement", "vulnerable", "goal", "deceased"))
+        until = None if self._random.random() < 0.5 else self._soon()
+        return self._make("customers", "customer.life_event", kind=kind, until=until)
+
+    def _answers(self) -> Fact:
+        return self._make("responses", "survey.answered", survey="nps", score=self._random.randrange(11))
+
+    def _wishes(self) -> Fact:
+        return self._make(
+            "customers", "customer.preference_set", topics_off=["reading"][: self._random.randrange(2)], needs=["quiet"]
+        )
+
+    def _dials(self) -> Fact:
+        """Something under a phone number, before or after it is known whose it is."""
+        phone = self._random.choice(self._phones)
+        kind = self._random.choice(
+            (self._requests, self._grants, self._buys, self._withdraws, self._calls, self._moves)
+        )
+        fact = kind()
+        value = (fact.value or b"").replace(b'"subject":"' + (fact.key or b""), b'"subject":"' + phone.encode())
+        return fact._replace(key=phone.encode(), value=value)
+
+    def _links(self) -> Fact:
+        return self._make("customers", "identity.linked", identity=self._random.choice(self._phones))
+
+    def _merges(self) -> Fact:
+        return self._make("customers", "customer.merged", into=self._known())
 
     def _unknown(self) -> Fact:
         return self._make("orders", "order.gift_wrapped", order_id="o-1")

@@ -16,12 +16,14 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from decisioning import decision as decisions
-from decisioning.engine import Step, on_event, on_wake
+from decisioning.engine import Step, on_event, on_relay, on_wake
 from decisioning.errors import EventRejected
 from decisioning.event import Event, parse
 from decisioning.instant import format_instant, parse_instant
+from decisioning.moves import Forward, Message, Relay
 from decisioning.policy import Policy
 from decisioning.state import State, dumps
 from decisioning.streaming import relay
@@ -33,6 +35,7 @@ from tests.streaming.records import Rec
 
 _NAMES: Final = msgspec.msgpack.Decoder(list[str])
 Place = tuple[str, int]  # topic, offset
+Told = Event | relay.Wake | Message
 
 
 class Evidence(NamedTuple):
@@ -106,9 +109,11 @@ def verify(evidence: Evidence, policy: Policy) -> Report:
         states = {}
         for key, places in lane.applied.items():
             applied |= {(topic, number, offset) for topic, offset in places}
-            told = [_message(evidence, events[topic, number, offset]) for topic, offset in places]
+            records = [events[topic, number, offset] for topic, offset in places]
+            told = [_message(evidence, record) for record in records]
             newest = max([newest, *(message.time for message in told if isinstance(message, Event))])
-            state, said = sequential(policy, told)
+            state, said, passed_on = sequential(policy, key.decode(), told)
+            report.lost += _not_relayed(evidence, key, records, passed_on)
             expected.setdefault(key, []).extend(said)
             if state is not None:
                 states[key] = state
@@ -120,25 +125,47 @@ def verify(evidence: Evidence, policy: Policy) -> Report:
     return report
 
 
-def sequential(policy: Policy, messages: Sequence[Event | relay.Wake | None]) -> tuple[State | None, list[bytes]]:
-    """One customer's state and decisions, one message after the other, under the customer's own event clock."""
+def sequential(
+    policy: Policy, subject: str, messages: Sequence[Told | None]
+) -> tuple[State | None, list[bytes], list[tuple[int, Relay]]]:
+    """One customer's state and decisions, one message after the other, under the customer's own event clock; and what
+    was passed on to others, with the number of the message that made it so."""
     state: State | None = None
     said: list[bytes] = []
+    passed_on: list[tuple[int, Relay]] = []
 
-    def keep(step: Step) -> State:
+    def keep(number: int, step: Step) -> State:
         said.extend(decisions.dumps(decision) for decision in step.outputs)
+        passed_on.extend((number, one) for one in step.relays)
         return step.state
 
-    for message in messages:
+    for number, message in enumerate(messages):
         if isinstance(message, relay.Wake):
             if state is not None and state.wake_at == message.due:
-                state = keep(on_wake(policy, state, max(message.due, state.now)))
+                state = keep(number, on_wake(policy, state, max(message.due, state.now)))
         elif message is not None:
-            now = max(message.time, state.now if state is not None else 0)
+            at = message.time if isinstance(message, Event) else message.now
+            now = max(at, state.now if state is not None else 0)
             while state is not None and state.wake_at is not None and state.wake_at < now:
-                state = keep(on_wake(policy, state, state.wake_at))
-            state = keep(on_event(policy, state, message, now))
-    return state, said
+                state = keep(number, on_wake(policy, state, state.wake_at))
+            if isinstance(message, Event):
+                state = keep(number, on_event(policy, state, message, now))
+            else:
+                state = keep(number, on_relay(policy, state, subject, message, now))
+    return state, said, passed_on
+
+
+def _not_relayed(
+    evidence: Evidence, key: bytes, records: Sequence[Rec], passed_on: Sequence[tuple[int, Relay]]
+) -> list[str]:
+    """What one customer should have passed on to another and is not on the relay: events as they came, and moves."""
+    relayed = {(record.key, record.value) for record in evidence.sources[evidence.relay]}
+    lost = []
+    for number, one in passed_on:
+        output = None if isinstance(one.message, Forward) else relay.tell(evidence.relay, one.to, one.message)
+        if (one.to.encode(), records[number].value if output is None else output.value) not in relayed:
+            lost.append(f"customer {key!r} passed on nothing to {one.to!r}, though it should have")
+    return lost
 
 
 def _take_in(policy: Policy, record: Rec) -> None:
@@ -202,24 +229,25 @@ def _compare_states(
         report.stale += [f"lane {number}, customer {key!r}: RocksDB is not what the changelog says" for key in wrong]
 
 
-def _message(evidence: Evidence, record: Rec) -> Event | relay.Wake | None:
+def _message(evidence: Evidence, record: Rec) -> Told | None:
     """What a record says; None where it should never have been applied."""
     found = relay.read(record) if record.topic == evidence.relay else relay.Forwarded(record.headers, 0)
-    if isinstance(found, relay.Wake):
+    if not isinstance(found, relay.Forwarded):
         return found
-    if found is None or len(record.value or b"") > evidence.largest:
+    if len(record.value or b"") > evidence.largest:
         return None
     try:
-        return parse(record.value, found.headers)
+        event = parse(record.value, found.headers)
     except EventRejected:
         return None
+    return replace(event, subject=(record.key or b"").decode()) if found.moves else event
 
 
 def _fate(evidence: Evidence, record: Rec) -> Fate:
     message = _message(evidence, record)
     if message is None:
         return Fate.REFUSED
-    if isinstance(message, relay.Wake):
+    if not isinstance(message, Event):
         return Fate.APPLIED
     if message.data is None:
         return Fate.SKIPPED
@@ -303,17 +331,17 @@ def _compare_decisions(expected: Mapping[bytes, list[bytes]], published: Sequenc
 def _check_promises(published: Sequence[Rec], newest: int, report: Report) -> None:
     """Every `defer` that fell due by the newest event has its further answer, and each only one."""
     said = {record.value: json.loads(record.value or b"") for record in published}.values()
-    promised: Counter[tuple[str, str]] = Counter()
-    answered: Counter[tuple[str, str]] = Counter()
+    promised: Counter[str] = Counter()
+    answered: Counter[str] = Counter()
     for one in said:
         trigger, data = one["data"]["trigger"], one["data"]
         if data["outcome"] == "defer" and parse_instant(data["not_before"]) <= newest:
             cause = data.get("cause", trigger)
             due = format_instant(parse_instant(data["not_before"]))
-            promised[one["subject"], f"{cause['source']}#{cause['id']}@{due}"] += 1
+            promised[f"{cause['source']}#{cause['id']}@{due}"] += 1
         if trigger["type"] == "wake":
-            answered[one["subject"], trigger["id"]] += 1
+            answered[trigger["id"]] += 1
     report.due = promised.total()
-    for (subject, name), count in promised.items():
-        if answered[subject, name] != count:
-            report.unanswered.append(f"customer {subject}: {answered[subject, name]} answers to the promise {name}")
+    for name, count in promised.items():
+        if answered[name] != count:
+            report.unanswered.append(f"{answered[name]} answers to the promise {name}")
