@@ -67,6 +67,11 @@ def replayed(facts: Iterable[Fact]) -> dict[bytes, list[bytes]]:
     return dict(said)
 
 
+def moves(fact: Fact) -> bool:
+    """Whether it makes one subject a part of another."""
+    return any(type_ in (fact.value or b"") for type_ in (b'"identity.linked"', b'"customer.merged"'))
+
+
 def published(broker: Live) -> dict[bytes, list[bytes]]:
     """What the topic holds, by customer."""
     said = defaultdict(list)
@@ -84,9 +89,13 @@ def ended_well(broker: Live, worker: WorkerProcess, *, repeats: int = 0) -> None
 
 
 def test_records_become_what_decide_says(broker: Live) -> None:
-    """Under the event clock every customer is told, byte for byte, what the pure engine says of the same events."""
+    """Under the event clock every customer is told, byte for byte, what the pure engine says of the same events.
+
+    Moves are left out: `decide` carries them out at once, a worker when their record is read (test_identities.py).
+    """
     drawn = list(history(5, 1500, 120, broker.partitions))
-    facts = [*products(), *(fact for fact in drawn if fact.partition is None and fact.key is not None)]
+    kept = (fact for fact in drawn if fact.partition is None and fact.key is not None and not moves(fact))
+    facts = [*products(), *kept]
     broker.tell(facts, stamped=True)
     worker = broker.worker(idle_wait_ms=20_000).ready()
     expected = replayed(facts)

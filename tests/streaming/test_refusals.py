@@ -35,7 +35,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     [
         pytest.param({}, 3, "missing topics: relay; run `decisioning topics create`", id="a missing topic"),
         pytest.param({"kafka": "127.0.0.1:1"}, 3, "Kafka at 127.0.0.1:1 cannot be reached", id="no broker"),
-        pytest.param({"rulebook": "nowhere.yaml"}, 1, "nowhere.yaml cannot be read", id="no rulebook"),
+        pytest.param({"rulebook": "nowhere.yaml"}, 1, "nowhere.yaml: cannot be read", id="no rulebook"),
         pytest.param({"fetch_wait_ms": "soon"}, 3, "DECISIONING_FETCH_WAIT_MS", id="a bad setting"),
         pytest.param({"session_timeout_ms": 40_000}, 3, "missing topics", id="a long session is fine"),
         pytest.param({"kafka": "user:word@host:1"}, 3, "holds credentials", id="credentials in the address"),

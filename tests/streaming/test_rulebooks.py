@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from decisioning.catalogue import Catalogue
+from decisioning.document import MAX_BYTES
 from decisioning.errors import RulebookError
 from decisioning.lint import check
 from decisioning.policy import Policy
@@ -116,8 +117,8 @@ def test_no_more_of_a_file_is_read_than_can_be_used(file: RulebookFile) -> None:
     file.path.write_bytes(b"#" * 3_000_000)
     text = looks(file)[1]
     assert text is not None
-    assert len(text) == 1_000_001
-    assert "larger than 1000000 bytes" in faults_of(text, "f")[0]
+    assert len(text) == MAX_BYTES + 1
+    assert f"larger than {MAX_BYTES} bytes" in faults_of(text, "f")[0]
 
 
 @pytest.mark.parametrize("text", [b"", b"\xff", b"[", b"- 1", b"a: *b", BROKEN, b"rulebook: x\n", IN_VAIN, None])
