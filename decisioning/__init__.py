@@ -6,15 +6,32 @@ decided), `judge` and `rank` (which candidate), `engine` (the question itself), 
 Everything that touches Kafka, files or time lives behind one wall, `streaming/`.
 """
 
-from decisioning.catalogue import Catalogue
-from decisioning.decision import Decision, Outcome
-from decisioning.engine import Step, on_event, on_wake
-from decisioning.event import Event, parse
-from decisioning.policy import Policy
-from decisioning.rulebook import Rulebook
-from decisioning.state import State
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from decisioning.catalogue import Catalogue
+    from decisioning.decision import Decision, Outcome
+    from decisioning.engine import Step, on_event, on_wake
+    from decisioning.event import Event, parse
+    from decisioning.policy import Policy
+    from decisioning.rulebook import Rulebook
+    from decisioning.state import State
 
 __version__ = "0.1.0"
+
+_ROOMS: Final = {
+    "catalogue": ("Catalogue",),
+    "decision": ("Decision", "Outcome"),
+    "engine": ("Step", "on_event", "on_wake"),
+    "event": ("Event", "parse"),
+    "policy": ("Policy",),
+    "rulebook": ("Rulebook",),
+    "state": ("State",),
+}
+_ROOM_OF: Final = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "Catalogue",
@@ -29,3 +46,10 @@ __all__ = [
     "on_wake",
     "parse",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, from its room when it is first asked for: a broker or a command that needs none opens none."""
+    if name in _ROOM_OF:
+        return getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -90,14 +90,14 @@ def on_event(policy: Policy, state: State | None, event: Event, now: int) -> Ste
         return Step(state, (), state.wake_at, relays=tuple(moving))
     before = _swept(policy, before)  # here too: what is too old now is not known, whenever it was last looked at
     state = fold(before, event)
-    facts_changed = state is not before
+    holds_change = holds.concerns(before, state)
     state = _swept(policy, state)
     state, outputs = recall(policy, state, event)
     state, said = answers.withdraw(policy, state, withdrawal(event))
     if isinstance(event.data, CustomerErased):
         state, said = answers.answer_all(policy, state, state.deferred)
         state = erase(state)
-    if facts_changed:
+    if holds_change:
         state, changed = holds.renew(policy, state, trigger_of(event), event=event, traceparent=event.traceparent)
         outputs += changed
     outputs += said

@@ -49,6 +49,17 @@ def canonical(scope: Scope) -> str:
     return _encode(scope.as_json()).decode()
 
 
+def concerns(before: State, after: State) -> bool:
+    """Whether what changed between two memories may change a hold."""
+    return (
+        after.orders is not before.orders
+        or after.cases is not before.cases
+        or after.consents is not before.consents
+        or after.life is not before.life
+        or (after.erased, after.deceased) != (before.erased, before.deceased)
+    )
+
+
 def renew(
     policy: Policy,
     state: State,
@@ -144,13 +155,15 @@ def _bought(policy: Policy, order: Order, event: Event | None, known: dict[str, 
     hold = known.get(fact)
     if hold is None:
         return None
-    items = tuple(item for item in hold.items if order.kept(item[0]) > 0)
+    items, until = hold.items, hold.until
+    if order.returned:
+        items = tuple(item for item in items if order.kept(item[0]) > 0)
     if not items:
         return None
-    until = hold.until
     if len(hold.facts) > 1 and until is not None:  # one hold of several purchases since a move: the latest end is its
         until = min(until, order.bought_at + max(policy.owned_for(sku) for sku, _ in items))
-    return Wanted(fact, "recent_purchase.same_item", _of_items(items), until, items)
+    scope = hold.scope if items == hold.items else _of_items(items)
+    return Wanted(fact, "recent_purchase.same_item", scope, until, items)
 
 
 def _buys(event: Event, order: Order) -> bool:
@@ -158,7 +171,7 @@ def _buys(event: Event, order: Order) -> bool:
 
 
 def _fresh(policy: Policy, order: Order, fact: str) -> Wanted | None:
-    skus = sorted({line.sku for line in order.lines if order.kept(line.sku) > 0})
+    skus = sorted({line.sku for line in order.lines if not order.returned or order.kept(line.sku) > 0})
     if not skus or order.bought_at is None:
         return None
     products = [(sku, policy.catalogue.get(sku)) for sku in skus]
