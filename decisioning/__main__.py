@@ -1,7 +1,7 @@
 """The door: `decisioning check | test | mutate | explain | schema` for authors, `decide | run | topics | demo | bench`.
 
 Exit codes: 0 fine, 1 the input is at fault, 2 usage, 3 a part is unreachable or refuses. Errors go to stderr, one
-line each. What needs a broker is imported only by the command that uses it, so that authors need none.
+line each. What a command needs is imported by that command, so that authors need no broker and `--help` nothing at all.
 """
 
 from __future__ import annotations
@@ -10,19 +10,17 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from decisioning import rulebook as rulebooks
-from decisioning.catalogue import Catalogue
-from decisioning.decision import Decision, dumps
 from decisioning.errors import DecisioningError, EventRejected, RulebookError
-from decisioning.event import parse
 from decisioning.instant import parse_instant
-from decisioning.policy import Policy
-from decisioning.replay import Replay
+
+if TYPE_CHECKING:
+    from decisioning.decision import Decision
+    from decisioning.policy import Policy
 
 FINE, INPUT, USAGE, REFUSED = 0, 1, 2, 3
 
@@ -59,15 +57,18 @@ def decide(
     except ValueError as error:
         _leave(USAGE, f"--until: {error}")
     try:
-        code = _answer(Replay(_policy(rules)), end)
+        code = _answer(_policy(rules), end)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who read us has gone: the rest is for nobody
         code = FINE
     raise Exit(code)
 
 
-def _answer(run: Replay, end: int | None) -> int:
-    bad = False
+def _answer(policy: Policy, end: int | None) -> int:
+    from decisioning.event import parse
+    from decisioning.replay import Replay
+
+    run, bad = Replay(policy), False
     for number, line in enumerate(sys.stdin.buffer, 1):
         if not line.strip():
             continue
@@ -216,11 +217,12 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave broker and worker running at the end.")] = False,
     seed: Annotated[int, typer.Option(help="What the synthetic part is drawn from.")] = 7,
     broker: Annotated[str, typer.Option(help="host:port of a Kafka to use; none: an embedded one.")] = "",
+    days: Annotated[int | None, typer.Option(min=1, help="Only so many of the shop's days; none: all.")] = None,
 ) -> None:
     """Real shop days through Kafka topics and a worker process, live, in about a minute."""
     from decisioning.streaming.demo import run_demo
 
-    raise Exit(run_demo(plain=plain, keep=keep, seed=seed, broker=broker or None))
+    raise Exit(run_demo(plain=plain, keep=keep, seed=seed, broker=broker or None, days=days))
 
 
 def main() -> NoReturn:
@@ -239,13 +241,19 @@ def main() -> NoReturn:
 
 
 def _policy(path: Path) -> Policy:
+    from decisioning import rulebook
+    from decisioning.catalogue import Catalogue
+    from decisioning.policy import Policy
+
     try:
-        return Policy(rulebooks.parse(path.read_bytes(), str(path)), Catalogue())
+        return Policy(rulebook.parse(path.read_bytes(), str(path)), Catalogue())
     except RulebookError as error:
         _leave(INPUT, str(error))
 
 
 def _say(decisions: Iterable[Decision]) -> None:
+    from decisioning.decision import dumps
+
     lines = [dumps(decision) + b"\n" for decision in decisions]
     if lines:
         sys.stdout.buffer.writelines(lines)

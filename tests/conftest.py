@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from pathlib import Path
+
 import pytest
 
 from tests.builders import Story, granted, lives
+
+# Modules that start processes or live through many histories, the longest first. Several workers share the tests, each
+# beginning with a third of the list: dealt out like cards, no long one is left to run alone at the end.
+LONG = (
+    "streaming/test_app.py", "streaming/test_kill.py", "streaming/test_swap.py", "streaming/chassis/test_faults.py",
+    "streaming/demo/test_run.py", "streaming/chassis/test_transport.py", "properties/test_respect.py", "test_main.py",
+    "streaming/test_letters.py", "streaming/test_refusals.py", "test_five_minutes.py", "streaming/test_identities.py",
+    "streaming/test_verifier.py", "properties/test_rulebooks.py", "test_window.py", "streaming/test_bench.py",
+)  # fmt: skip
+HANDS = 3
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Deal the modules out, long ones first, in as many hands as `make test` has workers."""
+    modules: defaultdict[str, list[pytest.Item]] = defaultdict(list)
+    here = Path(__file__).parent
+    for item in items:
+        modules[item.path.relative_to(here).as_posix()].append(item)
+    order = sorted(modules, key=lambda name: LONG.index(name) if name in LONG else len(LONG))
+    items[:] = [item for hand in range(HANDS) for name in order[hand::HANDS] for item in modules[name]]
 
 
 @pytest.fixture

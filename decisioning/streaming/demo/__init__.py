@@ -11,7 +11,13 @@ import sys
 
 
 def run_demo(
-    *, plain: bool = False, keep: bool = False, seed: int = 7, broker: str | None = None, seconds: float = 40.0
+    *,
+    plain: bool = False,
+    keep: bool = False,
+    seed: int = 7,
+    broker: str | None = None,
+    seconds: float = 40.0,
+    days: int | None = None,
 ) -> int:
     """Run the demo as `run.run_demo` says; 3 and one line where its packages are not installed."""
     try:
@@ -21,4 +27,4 @@ def run_demo(
             raise
         print(f"demo: {error.name} is missing; pip install 'decisioning[demo]'", file=sys.stderr)
         return 3
-    return run.run_demo(plain=plain, keep=keep, seed=seed, broker=broker, seconds=seconds)
+    return run.run_demo(plain=plain, keep=keep, seed=seed, broker=broker, seconds=seconds, days=days)

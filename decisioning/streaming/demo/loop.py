@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from decisioning.streaming.demo.channels import Channels
@@ -24,17 +24,27 @@ _SETTLE_SECONDS: Final = 1.0
 class Loop:
     """One run of a history against a worker that is ready.
 
-    `stamped` says whether facts carry their own instants as Kafka timestamps (see `Publisher`).
+    `stamped` says whether facts carry their own instants as Kafka timestamps (see `Publisher`). Once `interrupted` says
+    so the next turn ends the run with KeyboardInterrupt: Kafka's client drops one that is raised in its callbacks.
     """
 
     def __init__(
-        self, told: History, settings: Settings, watcher: Watcher, screen: Screen, worker: Child, *, stamped: bool
+        self,
+        told: History,
+        settings: Settings,
+        watcher: Watcher,
+        screen: Screen,
+        worker: Child,
+        *,
+        stamped: bool,
+        interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
         self.tally = Tally()
         self._told = told
         self._watcher = watcher
         self._screen = screen
         self._worker = worker
+        self._interrupted = interrupted
         self._dead_letters = name_of(settings, "dead-letters")
         self._publisher = Publisher(client_options(settings), stamped=stamped, arrived=self.tally.arrive)
         self._channels = Channels()
@@ -92,6 +102,8 @@ class Loop:
             self._screen.tell(line)
 
     def _turn(self) -> None:
+        if self._interrupted():
+            raise KeyboardInterrupt
         for message in self._watcher.take(0.004):
             if message.topic() == self._dead_letters:
                 self.tally.refuse(message.headers() or [])

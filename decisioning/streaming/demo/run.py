@@ -41,22 +41,23 @@ class Options(NamedTuple):
     seed: int
     broker: str | None
     seconds: float
+    days: int | None
 
 
-def run_demo(
-    *, plain: bool = False, keep: bool = False, seed: int = 7, broker: str | None = None, seconds: float = 40.0
-) -> int:
+def run_demo(*, plain: bool, keep: bool, seed: int, broker: str | None, seconds: float, days: int | None) -> int:
     """Run it to its end: 0 when every request was answered and the worker ended well, else 1; 3 for an unusable part.
 
     `plain` logs lines in place of the live view, `keep` leaves broker and worker running at the end, `seed` is what the
-    synthetic part is drawn from, `broker` any Kafka's host:port (None: the embedded one), `seconds` how long to feed.
+    synthetic part is drawn from, `broker` any Kafka's host:port (None: the embedded one), `seconds` how long to feed,
+    `days` how many of the shop's days (None: all).
     Ctrl-C ends everything that was started and returns 130; SIGTERM does so too and exits with 143.
     """
-    options = Options(plain, keep, seed, broker, seconds)
-    before = signal.signal(signal.SIGTERM, _terminated)
+    options = Options(plain, keep, seed, broker, seconds, days)
+    ctrl_c = _CtrlC()
+    before = signal.signal(signal.SIGTERM, _terminated), signal.signal(signal.SIGINT, ctrl_c)
     try:
         with ExitStack() as parts:
-            return _run(options, parts)
+            return _run(options, parts, ctrl_c)
     except KeyboardInterrupt:
         print("stopped; nothing is left running", file=sys.stderr)
         return 130
@@ -64,15 +65,26 @@ def run_demo(
         print(f"demo: {error}", file=sys.stderr)
         return 3
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGINT, before[1])
+
+
+class _CtrlC:
+    """SIGINT as Python takes it, and remembered."""
+
+    came = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> NoReturn:
+        self.came = True
+        raise KeyboardInterrupt
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def _run(options: Options, parts: ExitStack) -> int:
-    told = history(invoices(), options.seed)
+def _run(options: Options, parts: ExitStack, ctrl_c: _CtrlC) -> int:
+    told = history(invoices(options.days), options.seed)
     screen: Screen = Lines() if options.plain or not sys.stdout.isatty() else Picture(told.protagonist)
     parts.callback(screen.close)  # also on the way out after Ctrl-C: the terminal is given back
     screen.note("decisioning demo: 20 days of a real shop, with synthetic campaigns, consents, support and deliveries")
@@ -85,7 +97,8 @@ def _run(options: Options, parts: ExitStack) -> int:
     worker = parts.enter_context(Child(["run"], _environment(settings), folder / "worker.log"))
     wait_until_ready(worker, lambda: readiness(settings.http_port), _READY_SECONDS)
     screen.note(f"worker: ready, process {worker.pid}, http://127.0.0.1:{settings.http_port}/metrics")
-    run = Loop(told, settings, watcher, screen, worker, stamped=options.broker is None)
+    stamped = options.broker is None
+    run = Loop(told, settings, watcher, screen, worker, stamped=stamped, interrupted=lambda: ctrl_c.came)
     run.feed(options.seconds)
     screen.close()
     problems = run.problems()

@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from decisioning.instant import instant
+from decisioning.instant import DAY, instant
 
 SHOP_ZONE: Final = ZoneInfo("Europe/London")
 """The shop's own time zone: its invoices carry local times without an offset."""
@@ -43,10 +43,12 @@ class Invoice(NamedTuple):
         return self.number.startswith("C")
 
 
-def invoices() -> list[Invoice]:
-    """Every invoice of the sample in the order of time, goods only: postage, discounts and fees are left out."""
+def invoices(days: int | None = None) -> list[Invoice]:
+    """Every invoice of the sample, or of its first `days`, in the order of time, goods only: no postage, discounts and
+    fees."""
     packed = files("decisioning.streaming.demo").joinpath("shop_days/online-retail.csv.gz").read_bytes()
-    return read(gzip.decompress(packed).decode().splitlines())
+    found = read(gzip.decompress(packed).decode().splitlines())
+    return found if days is None else [one for one in found if one.time < found[0].time + days * DAY]
 
 
 def read(lines: Iterable[str]) -> list[Invoice]:

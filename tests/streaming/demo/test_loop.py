@@ -38,6 +38,17 @@ def loop(broker: Broker, told: History, tmp_path: Path) -> Iterator[Loop]:
         watcher.close()
 
 
+def test_a_lost_ctrl_c_ends_the_run_at_its_next_turn(broker: Broker, told: History, tmp_path: Path) -> None:
+    """Kafka's client drops an exception that is raised inside its callbacks."""
+    settings = Settings(kafka=broker.address)
+    with Child(["--help"], os.environ, tmp_path / "log") as worker:
+        watcher = Watcher(client_options(settings), [name_of(settings, "decisions")])
+        loop = Loop(told, settings, watcher, Lines(), worker, stamped=True, interrupted=lambda: True)
+        with pytest.raises(KeyboardInterrupt):
+            loop.feed(60)
+        watcher.close()
+
+
 def test_a_worker_that_ends_under_way_ends_the_run(loop: Loop) -> None:
     """Nobody waits for answers that nobody gives."""
     with pytest.raises(PartFailed, match="the worker ended with exit code"):

@@ -93,7 +93,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_keep_leaves_it_running_until_it_is_told_to_end(tmp_path: Path) -> None:
     """After the summary broker and worker stay; SIGTERM ends them."""
-    with demo("keep=True, seconds=5", DECISIONING_DEMO_TEST=tmp_path.name) as process:
+    with demo("keep=True, seconds=5, days=2", DECISIONING_DEMO_TEST=tmp_path.name) as process:
         assert "unanswered  0" in lines_until(process, "kept: ")
         assert len(running(f"DECISIONING_DEMO_TEST={tmp_path.name}")) == 3
         process.terminate()
