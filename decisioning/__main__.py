@@ -6,6 +6,7 @@ line each. What a command needs is imported by that command, so that authors nee
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterable
@@ -159,8 +160,11 @@ def tables(page: Annotated[Path, typer.Argument(exists=True, dir_okay=False, hel
 @app.command(epilog="Example: DECISIONING_KAFKA=127.0.0.1:9092 decisioning run")
 def run() -> None:
     """Run a worker until SIGTERM; everything it needs to know is in DECISIONING_* (see deploy/env.example)."""
+    gc.disable()
     from decisioning.streaming.app import main as work
 
+    gc.freeze()  # what was imported stays: the collector need not look at it while it loads, nor ever again
+    gc.enable()
     raise Exit(work())
 
 

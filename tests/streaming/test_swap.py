@@ -222,7 +222,7 @@ def test_kill_amid_swaps(broker: Live, file: Path) -> None:
     included, nothing is lost, and all else is what one run under one version says."""
     draw = Random(11)
     broker.tell(products())
-    parts = list(history(11, 6000, 300, broker.partitions))
+    parts = list(history(11, 3000, 300, broker.partitions))
     swapper = Swapper(file, 0.1)
     swapper.start()
     worker = worker_of(broker, file, commit_interval_ms=1000).ready()

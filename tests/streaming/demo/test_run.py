@@ -63,7 +63,7 @@ def running(name: str) -> list[int]:
 
 def test_every_request_is_answered() -> None:
     """Exit code 0: the history is published, each request has its answer or its dead letter, the worker ended well."""
-    with demo("seconds=10") as process:
+    with demo("seconds=5, days=7") as process:
         said, _ = process.communicate(timeout=240)
     assert process.returncode == 0, said
     assert "unanswered  0" in said
@@ -73,7 +73,7 @@ def test_every_request_is_answered() -> None:
     for outcome in ("act", "suppress", "defer", "recall"):
         counted = re.search(rf"([\d,]+) {outcome}", decisions)
         assert counted is not None, outcome
-        assert int(counted[1].replace(",", "")) > 50
+        assert int(counted[1].replace(",", "")) > 20
     for mark in ("asks", "speaks", "silent"):
         assert re.search(rf"^story   .*  {mark} ", said, re.MULTILINE)
 
