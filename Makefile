@@ -37,7 +37,7 @@ demo: $(READY) ## Watch real shop days become decisions (ARGS=--plain for logs, 
 	@$(BIN)/decisioning demo $(if $(BROKER),--broker $(BROKER)) $(ARGS)
 
 test: $(READY) ## Run all tests, a few side by side (ARGS=… goes to pytest)
-	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal $(ARGS)
 
 rules: $(READY) ## Check the rulebooks and play their cases
 	$(BIN)/decisioning check $(RULES)

@@ -25,7 +25,7 @@ from tests.streaming.test_app import greet, request
 from tests.streaming.test_rulebooks import BROKEN, faults_of
 from tests.streaming.verifier import verify
 
-RESTARTS = 4
+RESTARTS = 2
 STOP = b"respect: {stopped: {marketing: true}}\n"
 
 
@@ -222,7 +222,7 @@ def test_kill_amid_swaps(broker: Live, file: Path) -> None:
     included, nothing is lost, and all else is what one run under one version says."""
     draw = Random(11)
     broker.tell(products())
-    parts = list(history(11, 3000, 300, broker.partitions))
+    parts = list(history(11, 2000, 200, broker.partitions))
     swapper = Swapper(file, 0.1)
     swapper.start()
     worker = worker_of(broker, file, commit_interval_ms=1000).ready()
