@@ -9,7 +9,7 @@ BROKER  ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test rules mutate generated lint types format lock clean
+.PHONY: help install demo test test-long rules mutate generated lint types format lock clean
 
 help: ## Show what there is to do
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,8 +36,11 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## Watch real shop days become decisions (ARGS=--plain for logs, BROKER=host:port for a Kafka of yours)
 	@$(BIN)/decisioning demo $(if $(BROKER),--broker $(BROKER)) $(ARGS)
 
-test: $(READY) ## Run all tests, a few side by side (ARGS=… goes to pytest)
-	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal $(ARGS)
+test: $(READY) ## Run the tests, a few side by side (ARGS=… goes to pytest)
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal -m "not long" $(ARGS)
+
+test-long: $(READY) ## Run the tests that take long: more kills, backlogs, several workers
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal -m long $(ARGS)
 
 rules: $(READY) ## Check the rulebooks and play their cases
 	$(BIN)/decisioning check $(RULES)

@@ -17,7 +17,7 @@ LONG = (
     "streaming/test_letters.py", "streaming/test_refusals.py", "test_five_minutes.py", "streaming/test_identities.py",
     "streaming/test_verifier.py", "properties/test_rulebooks.py", "test_window.py", "streaming/test_bench.py",
 )  # fmt: skip
-HANDS = 4
+HANDS = 3
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -103,6 +103,7 @@ def test_schema_tables_and_metric_labels_follow(copy: Path) -> None:
         assert f"{outcome} marketing quiet_hours.rest_day" in labels.splitlines()
 
 
+@pytest.mark.long
 def test_the_house_is_in_order(copy: Path) -> None:
     """Its own tests, the house rules, the tables and schemas, the reasons: all hold in the copy."""
     house = ["test_every_import_points_up_the_corridor", "test_the_core_knows_no_machine"]

@@ -213,6 +213,7 @@ def test_a_product_on_a_source_topic_reaches_the_catalogue(broker: Live) -> None
     assert worker.term() == 0
 
 
+@pytest.mark.long
 def test_sigterm_in_a_backlog(broker: Live) -> None:
     """A worker finishes what it began and exits 0; the next goes on there, with its store or without: nothing is lost,
     nothing said twice."""
@@ -349,6 +350,7 @@ def joined(broker: Live, name: str) -> WorkerProcess:
     raise AssertionError(f"never joined: {worker.output}")
 
 
+@pytest.mark.long
 def test_two_workers_share_the_lanes(broker: Live) -> None:
     """A second worker joins and leaves in order, a third joins and is killed: all is answered and states are right."""
     broker.tell(products())

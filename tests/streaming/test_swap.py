@@ -217,6 +217,7 @@ class Swapper(threading.Thread):
 STAMP = re.compile(rb'"version":"\d+","digest":"sha256:[0-9a-f]{64}"')
 
 
+@pytest.mark.long
 def test_kill_amid_swaps(broker: Live, file: Path) -> None:
     """Whatever version a worker died with and its successor began with: each decision has one payload, stamp
     included, nothing is lost, and all else is what one run under one version says."""

@@ -6,6 +6,8 @@ import os
 import random
 import threading
 
+import pytest
+
 from decisioning.streaming.broker import OFFSET_COMMIT, PRODUCE
 from tests.streaming.chassis.harness import Cluster, until
 from tests.streaming.chassis.toy_worker import OUT, RELAY
@@ -15,6 +17,7 @@ _KILLS = int(os.environ.get("KILL_TIMES", "6"))
 _EVENTS = int(os.environ.get("KILL_EVENTS", "10000"))
 
 
+@pytest.mark.long
 def test_kills_at_random_moments_lose_and_tear_nothing(cluster: Cluster) -> None:
     """kill -9 in a stream of events, store kept and wiped in turn: all answered, one payload an id, exact states."""
     print(f"seed {_SEED}: repeat with KILL_SEED={_SEED}")
@@ -51,6 +54,7 @@ def test_kills_at_random_moments_lose_and_tear_nothing(cluster: Cluster) -> None
     cluster.check(cluster.read("a") + cluster.read("b"), outputs)
 
 
+@pytest.mark.long
 def test_wakes_survive_kills(cluster: Cluster) -> None:
     """Wakes due around a kill -9 change their key exactly once, and what they say has one payload."""
     for i in range(300):

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from decisioning.streaming.broker import start_broker
 from decisioning.streaming.demo.fact import SHOP, fact
 from decisioning.streaming.demo.feeder import Publisher, client_options
@@ -91,6 +93,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_keep_leaves_it_running_until_it_is_told_to_end(tmp_path: Path) -> None:
     """After the summary broker and worker stay; SIGTERM ends them."""
     with demo("keep=True, seconds=5, days=2", DECISIONING_DEMO_TEST=tmp_path.name) as process:
