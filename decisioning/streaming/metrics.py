@@ -214,6 +214,7 @@ class Metrics:
     slice_records = _Row(Spread, "slice_records", "Records that shared one wait for acknowledgements.", buckets=_COUNTS)
     outputs = _Row(Counts, "published_records_total", "Decisions, relay records and dead letters published.")
     replayed = _Row(Counts, "replayed_records_total", "Redelivered records whose outputs were repeated.")
+    intruded = _Row(Counts, "stale_writer_records_total", "Changelog records of a superseded worker, written over.")
     restored = _Row(Counts, "restored_records_total", "Changelog records read to rebuild local state.")
     outbox_bytes = _Row(Level, "outbox_bytes", "Outputs kept for repetition until their commit.")
     outbox_records = _Row(Level, "outbox_records", "Slices whose outputs are kept for repetition.")

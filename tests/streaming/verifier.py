@@ -27,6 +27,7 @@ from decisioning.moves import Forward, Message, Relay
 from decisioning.policy import Policy
 from decisioning.state import State, dumps
 from decisioning.streaming import relay
+from decisioning.streaming.chassis.epoch import epoch_of
 from decisioning.streaming.chassis.header import unpack
 from decisioning.streaming.chassis.outbox import decode
 from decisioning.streaming.chassis.store import OUTBOX, TOPICS, user_key
@@ -69,6 +70,8 @@ class Report:
     repeats: int = 0
     """Decisions that were published once more, byte for byte: what a crash costs."""
     dead_letters: int = 0
+    intruders: int = 0
+    """Changelog records of superseded workers, which must change nothing."""
     due: int = 0
     """Promised answers that fell due."""
 
@@ -180,9 +183,15 @@ def _read_lane(number: int, evidence: Evidence, report: Report) -> Lane:
     lane = Lane(defaultdict(list), {})
     pending: dict[bytes, dict[tuple[int, int], None]] = defaultdict(dict)
     marks: dict[bytes, dict[int, int]] = defaultdict(dict)
+    epoch = 0
     for record in evidence.changelog:
         if record.partition != number or record.key is None:
             continue
+        theirs = epoch_of(record, 0)
+        if theirs < epoch:
+            report.intruders += 1
+            continue  # of a writer that had been superseded: nobody believes it
+        epoch = theirs
         key = user_key(record.key)
         if key is not None and record.value is not None:
             header, _ = unpack(record.value)

@@ -66,6 +66,8 @@ class ChassisConfig:
     max_record_bytes: int = 16 * 1_048_576
     send_batch_bytes: int = 65_536
     compression: str | None = None
+    beat_ms: int = 30_000
+    """A lane that has written nothing for so long writes a heartbeat; far below the changelog's compaction lag."""
     wake_scan_ms: int = 50
     wake_share: int = 256
     """Wakes that one lane turns into relay records in one scan."""

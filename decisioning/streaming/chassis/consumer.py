@@ -30,6 +30,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from decisioning.streaming.chassis.config import ChassisConfig
+from decisioning.streaming.chassis.steps import Step
 from decisioning.streaming.chassis.watchdog import GROUP, TOPICS, crash
 
 __all__ = ["Consumer", "ConsumerThread"]
@@ -242,6 +243,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
                 if not done:
                     return False
                 self._committed.update(offsets)
+                self.app.slicer.step(Step.COMMITTED)
                 self.app.slicer.committed(offsets)
             self.committed_at = time.monotonic()
             return bool(offsets)

@@ -28,9 +28,9 @@ class FormatError(ValueError):
 class Header:
     """What the chassis remembers of one key.
 
-    `epoch` is the owner's (0 so far), `sequence` counts the key's writes, `wake_at` and `clock` are instants (us),
-    `marks` maps a topic's index to the last offset of it that this key has handled. `forgotten`: the key has no state,
-    only marks that replays still need.
+    `epoch` is that of the owner who wrote it (`epoch.py`), `sequence` counts the key's writes, `wake_at` and `clock`
+    are instants (us), `marks` maps a topic's index to the last offset of it that this key has handled. `forgotten`:
+    the key has no state, only marks that replays still need.
     """
 
     __slots__ = ("clock", "epoch", "forgotten", "marks", "sequence", "wake_at")
@@ -99,14 +99,14 @@ def unpack(raw: bytes) -> tuple[Header, bytes]:
     return header, raw[_FIXED.size + 9 * count :]
 
 
-def peek(raw: bytes) -> tuple[int | None, int]:
-    """Only `wake_at` and `clock` of a record: what a restore needs of each. Raises `FormatError`."""
+def peek(raw: bytes) -> tuple[int | None, int, int]:
+    """Only `wake_at`, `clock` and `epoch` of a record: what a restore needs of each. Raises `FormatError`."""
     try:
-        version, _, _, _, wake_at, clock, _ = _FIXED.unpack_from(raw)
+        version, _, epoch, _, wake_at, clock, _ = _FIXED.unpack_from(raw)
     except struct.error as error:
         raise FormatError(f"a state record of {len(raw)} bytes is too short to be one") from error
     _check(version)
-    return None if wake_at == _NEVER else wake_at, clock
+    return None if wake_at == _NEVER else wake_at, clock, epoch
 
 
 def _check(version: int) -> None:

@@ -17,17 +17,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Any, Generic, TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 import msgspec
 
 from decisioning.streaming.chassis.config import ChassisConfig
+from decisioning.streaming.chassis.epoch import HEARTBEAT, intruders
 from decisioning.streaming.chassis.header import FormatError, Header, pack, unpack
 from decisioning.streaming.chassis.job import Job, Output, Record
 from decisioning.streaming.chassis.outbox import Entry, Outbox
-from decisioning.streaming.chassis.store import OUTBOX, TOPICS, Batch, Store, raw_key, wake_key
+from decisioning.streaming.chassis.part import Held, Part
+from decisioning.streaming.chassis.store import OUTBOX, TOPICS, Store, raw_key, user_key, wake_key
 
-__all__ = ["GapError", "Lane", "Part"]
+__all__ = ["GapError", "Lane"]
 
 M = TypeVar("M")
 S = TypeVar("S")
@@ -39,47 +41,6 @@ _FAR = 1 << 62
 
 class GapError(RuntimeError):
     """Offsets of a source topic are missing; the message says which, and what that means."""
-
-
-class Held(Generic[S]):
-    """A key's state while it is newer than the store."""
-
-    __slots__ = ("body", "due", "header", "key", "pending", "state")
-
-    def __init__(self, key: bytes, header: Header, state: S | None, body: bytes | None) -> None:
-        self.key = key
-        self.header = header
-        self.state = state
-        self.body = body
-        """What `state` was dumped to or loaded from; None: it changed since."""
-        self.due = header.wake_at
-        """The wake that the index holds once all sealed slices are written."""
-        self.pending = 0
-        """Sealed slices that hold this key and are not in the store yet."""
-
-
-class Part(Generic[S]):
-    """What one slice does to one lane: what to write where, and how far it then is."""
-
-    __slots__ = (
-        "acks", "batch", "changelog", "clock", "count", "finished", "held", "outputs", "replayed", "taken", "wakes",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.changelog: list[tuple[bytes, bytes | None]] = []
-        self.batch: Batch = Store.batch()
-        self.outputs: list[Output] = []
-        self.held: list[Held[S]] = []
-        self.wakes: list[bytes] = []
-        """Index entries that the batch adds."""
-        self.finished: dict[int, int] = {}
-        """Topic's place to the last offset that was handled."""
-        self.taken: dict[int, int] = {}
-        """Topic's place to the number of records that were handled."""
-        self.count = 0
-        self.replayed = 0
-        self.clock = 0
-        self.acks: list[Any] = []
 
 
 class Lane(Generic[M, S]):
@@ -106,7 +67,12 @@ class Lane(Generic[M, S]):
         self._expired: list[tuple[bytes, Sequence[bytes]]] = []
         self._index, self._announce = self._read_names()
         self._relay = self._index[-1]
-        self.outbox = Outbox(epoch=0, limit=config.outbox_bytes, chunk=config.outbox_record_bytes)
+        self.epoch = store.epoch
+        """Ours, since we took the store over."""
+        self.head = 0 if store.offset is None else store.offset + 1
+        """Changelog offset that the next record we write will have, unless another writes there, too."""
+        self._beat = perf_counter()
+        self.outbox = Outbox(epoch=self.epoch, limit=config.outbox_bytes, chunk=config.outbox_record_bytes)
         self.outbox.load(store.scan(OUTBOX))
         self.committed({i: start for i, (start, _) in enumerate(starts)})
         self.current: Record | None = None
@@ -114,7 +80,7 @@ class Lane(Generic[M, S]):
         self._reset()
 
     def _reset(self) -> None:
-        self._part: Part[S] = Part()
+        self._part: Part[S] = Part(self._config.changelog, self.number, self.epoch)
         self._dirty: dict[bytes, Held[S]] = {}
         self._entries: list[Entry] = []
 
@@ -261,22 +227,29 @@ class Lane(Generic[M, S]):
     def seal(self, *, idle: bool = False) -> Part[S] | None:
         """Close the slice for this lane: all that is to be written; None: nothing. `idle` also tidies without work."""
         part, forgotten = self._part, []
-        if not (part.count or part.outputs or (idle and self._expired)):
+        beat = idle and perf_counter() - self._beat > self._config.beat_ms / 1000
+        if not (part.count or part.outputs or beat or (idle and (self._expired or self.store.stale))):
             return None
         if self._announce is not None:
-            part.changelog.append((TOPICS, self._announce))
-            part.batch.put(TOPICS, self._announce)
+            part.log(TOPICS, self._announce)
             self._announce = None
-        states: list[tuple[bytes, bytes | None]] = []
+        states: list[tuple[bytes, bytes]] = []
         for key, held in self._dirty.items():
             if held.header.forgotten:
                 forgotten.append(key)
             states.append((raw_key(key), self._write(held, part)))
         for name, value in self.outbox.put(self._entries, forgotten):
-            part.changelog.append((name, value))
-            part.batch.put(name, value)
-        part.changelog += states
+            part.log(name, value)
+        for name, value in states:
+            part.log(name, value)
         self._tidy(part)
+        if self.store.stale:
+            self._write_again(part)
+        if part.changelog:
+            self._beat = perf_counter()
+        elif beat:
+            part.log(HEARTBEAT, b"", keep=False)
+            self._beat = perf_counter()
         self._reset()
         return part
 
@@ -284,8 +257,8 @@ class Lane(Generic[M, S]):
         header, key = held.header, held.key
         if held.body is None:
             held.body = b"" if held.state is None else self._job.dump(key, held.state)
+        header.epoch = self.epoch
         raw = pack(header, held.body)
-        part.batch.put(raw_key(key), raw)
         if header.wake_at != held.due:
             if held.due is not None:
                 part.batch.delete(wake_key(held.due, key))
@@ -305,14 +278,44 @@ class Lane(Generic[M, S]):
     def _tidy(self, part: Part[S]) -> None:
         """Remove what a commit has made superfluous: outbox records, and marks of keys that have no state."""
         for name, forgotten in self._expired:
-            part.changelog.append((name, None))
-            part.batch.delete(name)
+            part.log(name, None)
             for key in forgotten:
-                header = self._header(key)
-                if header.forgotten and all(self.outbox.past(*mark) for mark in header.marks.items()):
-                    part.changelog.append((raw_key(key), None))
-                    part.batch.delete(raw_key(key))
+                if self._is_over(self._header(key)):
+                    part.log(raw_key(key), None)
         self._expired = []
+
+    def _is_over(self, header: Header) -> bool:
+        return header.forgotten and all(self.outbox.past(*mark) for mark in header.marks.items())
+
+    # -- other writers ------------------------------------------------------------------------------------------------
+
+    def intruded(self, records: Sequence[Record], part: Part[S]) -> None:
+        """`records` stand among our own in the changelog: raises `Superseded`, or notes with `part` what we owe."""
+        for name in intruders(records, self.epoch, self.store.base, self.number):
+            self.store.owe(name, part.batch)
+
+    def _write_again(self, part: Part[S]) -> None:
+        """Put our own record after a stale writer's, so that compaction keeps the right one."""
+        written = {output.key for output in part.changelog}
+        for name in sorted(self.store.stale):
+            self.store.settle(name, part.batch)
+            if name not in written:
+                part.log(name, self._latest(name))
+
+    def _latest(self, name: bytes) -> bytes | None:
+        """What the changelog ought to say under `name`, in our epoch; None: nothing."""
+        key, raw = user_key(name), self.store.get(name)
+        if key is None:
+            return raw
+        held = self._overlay.get(key)
+        if held is not None and held.body is not None:
+            header, body = held.header, held.body
+        elif raw is not None:
+            header, body = unpack(raw)
+            header.epoch = self.epoch
+        else:
+            return None
+        return None if self._is_over(header) else pack(header, body)
 
     def committed(self, offsets: Mapping[int, int]) -> None:
         """Kafka was told, by topic's place, the offset that is next to be delivered after a restart."""

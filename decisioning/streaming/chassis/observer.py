@@ -28,6 +28,9 @@ class Observer(Protocol):
     def woken(self, wakes: int) -> None:
         """So many due wakes became relay records."""
 
+    def intruded(self, partition: int, records: int) -> None:
+        """So many changelog records of a stale writer came after ours; what they say is written again as it was."""
+
 
 class Silent:
     """An observer that looks away; the default."""
@@ -48,4 +51,7 @@ class Silent:
         """Nothing."""
 
     def woken(self, wakes: int) -> None:
+        """Nothing."""
+
+    def intruded(self, partition: int, records: int) -> None:
         """Nothing."""

@@ -67,8 +67,8 @@ class _Live:
 class Outbox:
     """The outbox of one lane: the records that await a commit, and what the restored ones say.
 
-    `limit` is the size in bytes up to which this run's own records may pile up before a commit is needed; `chunk` the
-    size at which a slice continues in another record.
+    `epoch` is its owner's, so that no name is ever given twice. `limit` is the size in bytes up to which this run's own
+    records may pile up before a commit is needed; `chunk` the size at which a slice continues in another record.
     """
 
     def __init__(self, *, epoch: int, limit: int, chunk: int) -> None:
@@ -107,9 +107,6 @@ class Outbox:
                 self._said[topic, offset] = outputs
             self._restored.append(_Live(name, last, forgotten, len(value)))
             self._restored_bytes += len(value)
-            epoch, number = _NUMBER.unpack(name[len(OUTBOX) :])
-            self._next = max(self._next, number + 1)
-            self._epoch = max(self._epoch, epoch)
 
     def again(self, topic: int, offset: int) -> Sequence[Output]:
         """What the record of topic index `topic` at `offset` said the first time; nothing, once committed past."""

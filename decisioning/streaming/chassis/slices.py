@@ -13,22 +13,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.job import Job, Output, Record
-from decisioning.streaming.chassis.lane import Lane, Part
+from decisioning.streaming.chassis.lane import Lane
 from decisioning.streaming.chassis.observer import Observer
+from decisioning.streaming.chassis.part import Part
+from decisioning.streaming.chassis.steps import Step
 
-__all__ = ["Post", "Slicer"]
+__all__ = ["Post", "Read", "Slicer"]
 
 M = TypeVar("M")
 S = TypeVar("S")
 
 Post = Callable[[Iterable[Output]], Awaitable["list[asyncio.Future[Any]]"]]
 """Hands records to the producer, in order; the futures are their acknowledgements."""
+
+Read = Callable[[int, int, int], Awaitable[Sequence[Record]]]
+"""The changelog's records of a partition from one offset to another, both included."""
 
 _TURN = 64  # records of one lane before the next one has its turn
 
@@ -58,10 +63,15 @@ class _Queue(Generic[M]):
 
 
 class Slicer(Generic[M, S]):
-    """Runs the job over the lanes. `post` publishes; `finished` is told the next offset of a topic partition to commit.
+    """Runs the job over the lanes. `post` publishes, `read` looks into the changelog; `finished` is told the next
+    offset of a topic partition to commit.
 
     Its three tasks, `work`, `remember` and `finish`, run for ever; whoever starts them ends the process if one raises.
     """
+
+    @staticmethod
+    def step(step: Step) -> None:
+        """Told of each step that a slice passes. Does nothing; a test's own worker puts an end to the process here."""
 
     def __init__(
         self,
@@ -70,12 +80,14 @@ class Slicer(Generic[M, S]):
         observer: Observer,
         *,
         post: Post,
+        read: Read,
         finished: Callable[[str, int, int], None],
     ) -> None:
         self._job = job
         self._config = config
         self._observer = observer
         self._post = post
+        self._read = read
         self._say_finished = finished
         self.lanes: dict[int, Lane[M, S]] = {}
         self._places = {topic: place for place, topic in enumerate(config.topics)}
@@ -154,7 +166,6 @@ class Slicer(Generic[M, S]):
 
     async def work(self) -> None:
         """First step: run the job over what waits, hand outbox and states to the changelog."""
-        changelog = self._config.changelog
         while True:
             await self._slots.acquire()
             began = perf_counter()
@@ -166,10 +177,10 @@ class Slicer(Generic[M, S]):
             self._in_flight += 1
             self._idle.clear()
             worked = perf_counter()
-            for lane, part in parts:
-                part.acks = await self._post(
-                    [Output(changelog, key, value, (), lane.number) for key, value in part.changelog]
-                )
+            self.step(Step.TAKEN)
+            for _, part in parts:
+                part.acks = await self._post(part.changelog)
+            self.step(Step.SENT)
             self._to_remember.put(_Slice(parts, began, worked))
             await asyncio.sleep(0)
 
@@ -215,14 +226,31 @@ class Slicer(Generic[M, S]):
         """Second step: once the changelog has it, write the local stores, then publish the outputs in order."""
         while True:
             piece = await self._to_remember.get()
-            for lane, part in piece.parts:
-                offset = None
-                for ack in part.acks:
-                    offset = (ack.result() if ack.done() else await ack).offset
-                lane.written(part, offset)
+            ends = [await self._logged(lane, part) for lane, part in piece.parts]
+            self.step(Step.REMEMBERED)
+            for (lane, part), end in zip(piece.parts, ends, strict=True):
+                lane.written(part, end)
+            self.step(Step.WRITTEN)
             self._slots.release()
             outputs = [output for _, part in piece.parts for output in part.outputs]
             self._to_finish.put((piece, await self._post(outputs)))
+            self.step(Step.SAID)
+
+    async def _logged(self, lane: Lane[M, S], part: Part[S]) -> int | None:
+        """Wait until the changelog has all of `part`; the offset up to which the lane is then true, None: as before.
+
+        Its acknowledgements leave no hole, or another writer's records are in it: raises `Superseded` if it is in the
+        right.
+        """
+        end = None
+        for ack in part.acks:
+            end = (ack.result() if ack.done() else await ack).offset
+            if end != lane.head:
+                assert end > lane.head, f"changelog offset {end} was acknowledged after {lane.head - 1}"
+                lane.intruded(await self._read(lane.number, lane.head, end - 1), part)
+                self._observer.intruded(lane.number, end - lane.head)
+            lane.head = end + 1
+        return end
 
     async def finish(self) -> None:
         """Third step: once all outputs are acknowledged, the slice's records are finished."""
@@ -233,6 +261,7 @@ class Slicer(Generic[M, S]):
                     ack.result()
                 else:
                     await ack
+            self.step(Step.HEARD)
             records = replayed = 0
             for lane, part in piece.parts:
                 lane.finished(part)
@@ -240,6 +269,7 @@ class Slicer(Generic[M, S]):
                 replayed += part.replayed
                 for place, offset in part.finished.items():
                     self._say_finished(self._config.topics[place], lane.number, offset + 1)
+            self.step(Step.FINISHED)
             now = self.last_finished = perf_counter()
             self._observer.sliced(records, len(said), piece.worked - piece.began, now - piece.worked)
             if replayed:

@@ -5,8 +5,10 @@ itself is empty or begins with NUL is written behind ``NUL k``. The same names a
 
     NUL o + epoch + number   an outbox record          (also in the changelog)
     NUL t                    topic names by index      (also in the changelog)
+    NUL b                    what is added to epochs   (also in the changelog)
+    NUL s + name             a name that a stale writer wrote, to be written again (only here)
     NUL w + due + key        the index of wakes        (only here: follows from the headers)
-    NUL m                    changelog offset up to which this store is true, newest clock (only here)
+    NUL m                    changelog offset up to which this store is true, newest clock, epoch (only here)
 
 Everything that belongs together is written in one `WriteBatch`, the changelog offset with it, so after any crash the
 store is the changelog up to some offset, never something between. No fsync: what a power cut takes, the changelog
@@ -33,16 +35,21 @@ from rocksdict import (
 )
 
 from decisioning.streaming.chassis import header
+from decisioning.streaming.chassis.epoch import BASE, HEARTBEAT, TAKEOVER, beginning, epoch_of, read_base
 from decisioning.streaming.chassis.job import Record
 
-__all__ = ["META", "OUTBOX", "TOPICS", "WAKE", "Batch", "Store", "StoreError", "raw_key", "user_key", "wake_key"]
+__all__ = [
+    "META", "OUTBOX", "STALE", "TOPICS", "WAKE", "Batch", "Store", "StoreError", "raw_key", "user_key", "wake_key",
+]  # fmt: skip
 
 OUTBOX = b"\0o"
 TOPICS = b"\0t"
 WAKE = b"\0w"
 META = b"\0m"
+STALE = b"\0s"
 _ESCAPED = b"\0k"
-_META = struct.Struct(">Bqq")
+_META = struct.Struct(">BqqQ")
+_META_OF_1 = struct.Struct(">Bqq")  # before there were epochs
 _DUE = struct.Struct(">Q")
 _SIGN = 1 << 63  # instants before 1970 must sort before later ones
 
@@ -86,10 +93,19 @@ class Store:
         """Last changelog offset that is in this store; None: nothing yet."""
         self.clock = 0
         """Newest clock of any header that was ever written here (us)."""
+        self.epoch = 0
+        """Highest epoch of any record that was applied: what is below it is stale."""
         if meta is not None:
-            version, self.offset, self.clock = _META.unpack(meta)
-            if version > 1:
-                raise StoreError(f"{path} was written in format {version}, this program knows 1: start the newer one")
+            if meta[0] > 2:
+                raise StoreError(f"{path} was written in format {meta[0]}, this program knows 2: start the newer one")
+            if meta[0] == 1:
+                _, self.offset, self.clock = _META_OF_1.unpack(meta)
+            else:
+                _, self.offset, self.clock, self.epoch = _META.unpack(meta)
+        self.base = read_base(self._db.get(BASE))
+        """What is added to a takeover's offset to give its epoch."""
+        self.stale = {name[len(STALE) :] for name, _ in self.scan(STALE)}
+        """Names whose last record in the changelog is a stale writer's: their owner has to write them again."""
 
     @staticmethod
     def batch() -> WriteBatch:
@@ -108,34 +124,68 @@ class Store:
         if clock > self.clock:
             self.clock = clock
         if self.offset is not None:
-            batch.put(META, _META.pack(1, self.offset, self.clock))
+            batch.put(META, _META.pack(2, self.offset, self.clock, self.epoch))
         self._db.write(batch)
 
     def restore(self, records: Iterable[Record]) -> int:
-        """Apply changelog `records` newer than this store, in one write; how many. Raises `header.FormatError`."""
+        """Apply changelog `records` newer than this store, in one write; how many. Raises `header.FormatError`.
+
+        Those of a writer that had been superseded are dropped, and noted as `stale`.
+        """
         batch, clock, count, last = self.batch(), 0, 0, -1 if self.offset is None else self.offset
         for record in records:
             if record.offset <= last:
                 continue
-            key, value = record.key, record.value
+            key = record.key
             assert key is not None, f"changelog record {record.offset} has no key"
             last = record.offset
             count += 1
-            if value is None:
-                batch.delete(key)
+            epoch = epoch_of(record, self.base)
+            if epoch < self.epoch:
+                if key != HEARTBEAT:
+                    self.owe(key, batch)
                 continue
-            batch.put(key, value)
-            owner = user_key(key)
-            if owner is not None:
-                wake_at, seen = header.peek(value)
-                if seen > clock:
-                    clock = seen
-                if wake_at is not None:
-                    # The entry of an older wake stays: a scan checks each against the header.
-                    batch.put(wake_key(wake_at, owner), b"")
+            self.epoch = epoch
+            if key in self.stale:
+                self.settle(key, batch)
+            clock = max(clock, self._apply(batch, key, record.value))
         if count:
             self.write(batch, last, clock)
         return count
+
+    def _apply(self, batch: WriteBatch, key: bytes, value: bytes | None) -> int:
+        """Put one record of the rightful owner into `batch`; the newest clock that it knows."""
+        if key in (TAKEOVER, HEARTBEAT):
+            return 0
+        if value is None:
+            batch.delete(key)
+            return 0
+        batch.put(key, value)
+        if key == BASE:
+            self.base = read_base(value)
+        owner = user_key(key)
+        if owner is None:
+            return 0
+        wake_at, clock, _ = header.peek(value)
+        if wake_at is not None:
+            # The entry of an older wake stays: a scan checks each against the header.
+            batch.put(wake_key(wake_at, owner), b"")
+        return clock
+
+    def take_over(self, offset: int) -> None:
+        """From now on this store is ours to write: our takeover stands at changelog `offset`, the next to apply."""
+        self.epoch = beginning(offset, self.base)
+        self.write(self.batch(), offset)
+
+    def owe(self, name: bytes, batch: WriteBatch) -> None:
+        """Note with `batch` that a stale writer's record is the last one of `name` in the changelog."""
+        self.stale.add(name)
+        batch.put(STALE + name, b"")
+
+    def settle(self, name: bytes, batch: WriteBatch) -> None:
+        """Note with `batch` that `name` has been written again by its owner."""
+        self.stale.discard(name)
+        batch.delete(STALE + name)
 
     def scan(self, prefix: bytes, start: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
         """Keys and values from `start` (else `prefix`) on, while keys begin with `prefix`."""

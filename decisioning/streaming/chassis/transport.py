@@ -16,7 +16,8 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
 import faust
@@ -29,10 +30,12 @@ from mode import Service
 
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.consumer import Consumer
-from decisioning.streaming.chassis.job import Job
+from decisioning.streaming.chassis.epoch import TAKEOVER
+from decisioning.streaming.chassis.job import Job, Output
 from decisioning.streaming.chassis.lane import Lane
 from decisioning.streaming.chassis.observer import Observer, Silent
 from decisioning.streaming.chassis.producer import Producer
+from decisioning.streaming.chassis.reader import read_stretch
 from decisioning.streaming.chassis.recovery import Flow
 from decisioning.streaming.chassis.slices import Slicer
 from decisioning.streaming.chassis.table import BatchSchema, Partitions, Table, TableManager
@@ -105,6 +108,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
             config,
             observer,
             post=lambda outputs: cast(Producer, self.producer).post(outputs),
+            read=partial(read_stretch, config),
             finished=lambda topic, partition, offset: self.consumer.finished(topic, partition, offset),
         )
         self._watchdogs = self._new_watchdogs()
@@ -220,6 +224,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
         if sources:
             starts, ends = await consumer.starts(sources), await consumer.highwaters(*sources)
         stores: Partitions = self.states.data
+        stores.hand_over(numbers)
+        await self._take_over(numbers)
         lanes = []
         for number in numbers:
             tps = [TP(topic, number) for topic in config.topics]
@@ -227,8 +233,19 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
             lanes.append(Lane(number, store, self._job, config, [(starts[tp], ends[tp] or 0) for tp in tps]))
             self._job.restored(store.clock)
         await consumer.seek_wait(starts)
-        stores.hand_over(numbers)
         self.slicer.open(lanes)
+
+    async def _take_over(self, numbers: Sequence[int]) -> None:
+        """Begin an epoch of ours in each lane, and apply what the one before wrote until then (T15)."""
+        config, owner = self.chassis, self.chassis.client.encode()
+        producer = cast(Producer, self.producer)
+        acks = await producer.post([Output(config.changelog, TAKEOVER, owner, (), number) for number in numbers])
+        for number, ack in zip(numbers, acks, strict=True):
+            store, offset = self.states.data.store(number), (await ack).offset
+            known = -1 if store.offset is None else store.offset
+            if offset > known + 1:
+                store.restore(await read_stretch(config, number, known + 1, offset))
+            store.take_over(offset)
 
     def _check_assignment(self, sources: set[TP], numbers: list[int]) -> None:
         config = self.chassis

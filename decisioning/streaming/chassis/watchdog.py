@@ -5,7 +5,8 @@ A normal shutdown would commit, so it is not taken: `os._exit` is. Restart is th
     70  an exception that nobody expected        74  Kafka refused or lost a record that we sent (trap T6)
     72  offsets of a source topic are missing    75  work waits and nothing is finished any more (T28, T29)
     73  a local store or its format is wrong     76  the topics or the assignment are not what we need (T26, T27)
-     3  Kafka cannot be reached at the start     77  Kafka's consumer group is lost for this worker (T28)
+    77  Kafka's consumer group is lost (T28)     78  another worker has taken over a lane of ours (T15)
+     3  Kafka cannot be reached at the start
 """
 
 from __future__ import annotations
@@ -21,16 +22,17 @@ from typing import Any, NoReturn
 from aiokafka.errors import KafkaConnectionError
 from faust.exceptions import ConsistencyError
 
+from decisioning.streaming.chassis.epoch import Superseded
 from decisioning.streaming.chassis.header import FormatError
 from decisioning.streaming.chassis.lane import GapError
 from decisioning.streaming.chassis.store import StoreError
 
 __all__ = [
-    "CONSUMER_GROUP", "FETCHING", "GAP", "GROUP", "SEND", "STALL", "STORE", "TOPICS", "UNKNOWN", "UNREACHABLE",
-    "Watchdog", "crash", "explain", "supervise",
+    "CONSUMER_GROUP", "FENCED", "FETCHING", "GAP", "GROUP", "SEND", "STALL", "STORE", "TOPICS", "UNKNOWN",
+    "UNREACHABLE", "Watchdog", "crash", "explain", "supervise",
 ]  # fmt: skip
 
-UNREACHABLE, UNKNOWN, GAP, STORE, SEND, STALL, TOPICS, GROUP = 3, 70, 72, 73, 74, 75, 76, 77
+UNREACHABLE, UNKNOWN, GAP, STORE, SEND, STALL, TOPICS, GROUP, FENCED = 3, 70, 72, 73, 74, 75, 76, 77, 78
 
 CONSUMER_GROUP = "the consumer group"
 """Where an error of Kafka's group coordination comes from, for `explain`."""
@@ -50,6 +52,8 @@ def explain(error: BaseException, where: str) -> tuple[int, str]:
     text = " ".join(str(error).split()) or "no message"
     if isinstance(error, GapError):
         return GAP, text
+    if isinstance(error, Superseded):
+        return FENCED, text
     if isinstance(error, StoreError | FormatError):
         return STORE, text
     kind = type(error)

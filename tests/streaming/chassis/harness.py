@@ -20,6 +20,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from rocksdict import Cache
 
 from decisioning.streaming.broker import start_broker
+from decisioning.streaming.chassis.epoch import epoch_of
 from decisioning.streaming.chassis.header import Header, unpack
 from decisioning.streaming.chassis.store import Store, user_key
 from decisioning.streaming.chassis.transport import Progress
@@ -270,8 +271,13 @@ class Cluster:
         """What the changelog says: the last record of each key."""
         toy = Toy()
         found: dict[bytes, State] = {}
+        epochs: dict[int, int] = defaultdict(int)
         for m in self.read(CHANGELOG):
             assert m.key is not None
+            epoch = epoch_of(m, 0)
+            if epoch < epochs[m.partition]:
+                continue  # of a writer that had been superseded
+            epochs[m.partition] = epoch
             key = user_key(m.key)
             if key is None:
                 continue

@@ -25,7 +25,7 @@ def test_what_is_packed_is_unpacked(header: Header, body: bytes) -> None:
     """Header and body survive, and peek says the same as unpack."""
     raw = pack(header, body)
     assert unpack(raw) == (header, body)
-    assert peek(raw) == (header.wake_at, header.clock)
+    assert peek(raw) == (header.wake_at, header.clock, header.epoch)
 
 
 @given(_HEADERS)

@@ -12,7 +12,8 @@ import pytest
 from rocksdict import Cache
 
 from decisioning.streaming.chassis.header import unpack
-from decisioning.streaming.chassis.lane import GapError, Lane, Part
+from decisioning.streaming.chassis.lane import GapError, Lane
+from decisioning.streaming.chassis.part import Part
 from decisioning.streaming.chassis.store import OUTBOX, Store, raw_key
 from tests.streaming.chassis.harness import Message
 from tests.streaming.chassis.toy_worker import RELAY, State, Toy, config
@@ -93,7 +94,7 @@ def test_a_slice_writes_the_outbox_before_the_states(opened: Opened) -> None:
     """The changelog gets topic names, then the outbox record with every record handled, then each state once."""
     lane = opened()
     lane.put(0, [event("a", 0, key=b"x"), event("a", 1, key=b"y"), event("a", 2, key=b"x")])
-    names = [name for name, _ in sliced(lane).changelog]
+    names = [output.key for output in sliced(lane).changelog]
     assert names == [b"\0t", OUTBOX + bytes(16), b"x", b"y"]
     header, body = unpack(lane.store.get(b"x") or b"")
     assert (header.marks, header.sequence, json.loads(body)["count"]) == ({0: 2}, 2, 2)
@@ -159,7 +160,9 @@ def test_a_forgotten_key_keeps_its_marks_until_the_commit(opened: Opened) -> Non
     again.committed({0: 3})
     part = again.seal(idle=True)
     assert part is not None
-    assert sorted(part.changelog) == [(OUTBOX + bytes(16), None), (b"k", None), (b"quiet", None)]
+    assert sorted((output.key, output.value) for output in part.changelog) == [
+        (OUTBOX + bytes(16), None), (b"k", None), (b"quiet", None),
+    ]  # fmt: skip
     again.written(part, 9)
     assert list(again.store.states()) == []
     assert list(again.store.scan(OUTBOX)) == []
@@ -175,7 +178,7 @@ def test_a_key_that_comes_back_is_not_tidied_away(opened: Opened) -> None:
     lane.committed({0: 2})
     part = lane.seal(idle=True)
     assert part is not None
-    assert [name for name, value in part.changelog if value is None] == [OUTBOX + bytes(16)]
+    assert [output.key for output in part.changelog if output.value is None] == [OUTBOX + bytes(16)]
 
 
 def test_a_due_wake_becomes_one_relay_record(opened: Opened) -> None:

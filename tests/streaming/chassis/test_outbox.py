@@ -45,9 +45,9 @@ def said(text: str) -> list[Output]:
     return [Output("out", b"k", text.encode())]
 
 
-def box(limit: int = 1000, chunk: int = 1000) -> Outbox:
+def box(limit: int = 1000, chunk: int = 1000, epoch: int = 0) -> Outbox:
     """An empty outbox."""
-    return Outbox(epoch=0, limit=limit, chunk=chunk)
+    return Outbox(epoch=epoch, limit=limit, chunk=chunk)
 
 
 def test_a_restart_finds_what_was_said() -> None:
@@ -55,7 +55,7 @@ def test_a_restart_finds_what_was_said() -> None:
     first = box()
     records = [*first.put([(0, 5, b"k", said("void")), (1, 3, b"j", said("one"))], [])]
     records += first.put([(0, 5, b"k", said("redone"))], [])
-    second = box()
+    second = box(epoch=7)
     second.load(records)
     assert second.again(0, 5) == said("redone")
     assert second.again(1, 3) == said("one")

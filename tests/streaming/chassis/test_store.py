@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rocksdict import Cache
 
+from decisioning.streaming.chassis.epoch import BASE, HEARTBEAT, TAKEOVER, pack_base, stamp
 from decisioning.streaming.chassis.header import FormatError, Header, pack
-from decisioning.streaming.chassis.store import OUTBOX, Store, StoreError, raw_key, user_key, wake_key
+from decisioning.streaming.chassis.store import META, OUTBOX, Store, StoreError, raw_key, user_key, wake_key
 from tests.streaming.chassis.harness import Message
 
 
@@ -19,9 +21,14 @@ def opened(path: Path) -> Store:
     return Store(path, cache=Cache(1 << 20), memtable_bytes=1 << 20)
 
 
-def logged(offset: int, key: bytes, value: bytes | None) -> Message:
-    """A changelog record."""
-    return Message("changelog", 0, offset, key=key, value=value)
+def logged(offset: int, key: bytes, value: bytes | None, epoch: int | None = None) -> Message:
+    """A changelog record; `epoch` is that in its Kafka header."""
+    return Message("changelog", 0, offset, 0, key, value, () if epoch is None else stamp(epoch))
+
+
+def state(epoch: int, body: bytes = b"") -> bytes:
+    """A state by the owner of an epoch."""
+    return pack(Header(epoch=epoch, forgotten=False), body)
 
 
 @given(st.binary(max_size=5))
@@ -66,6 +73,54 @@ def test_restore_applies_each_record_once_and_indexes_wakes(tmp_path: Path) -> N
     assert [(due, key) for _, due, key in store.wakes(None, 50)] == [(50, b"a")]
     assert list(store.wakes(None, 49)) == []
     assert list(store.scan(OUTBOX)) == [(OUTBOX + b"x", b"said")]
+
+
+def test_a_superseded_writer_changes_nothing(tmp_path: Path) -> None:
+    """After a takeover records of a lower epoch are dropped, tombstones and outbox too, and noted until made good."""
+    store = opened(tmp_path)
+    store.restore([logged(0, b"k", state(0, b"old")), logged(1, b"gone", state(0))])
+    late = [
+        logged(3, b"k", state(0, b"stale")), logged(4, b"gone", None, 0), logged(5, OUTBOX + b"x", b"said", 0),
+        logged(6, HEARTBEAT, b"", 0),
+    ]  # fmt: skip
+    assert store.restore([logged(2, TAKEOVER, b"w"), *late]) == 5
+    assert (store.epoch, store.offset) == (3, 6)
+    assert store.get(b"k") == state(0, b"old")
+    assert store.get(b"gone") is not None
+    assert list(store.scan(OUTBOX)) == []
+    store.close()
+    store = opened(tmp_path)
+    assert (store.epoch, store.stale) == (3, {b"k", b"gone", OUTBOX + b"x"})
+    store.restore([logged(7, b"k", state(3, b"new"))])
+    store.close()
+    assert opened(tmp_path).stale == {b"gone", OUTBOX + b"x"}
+
+
+def test_a_takeover_of_ours_begins_an_epoch(tmp_path: Path) -> None:
+    """Its place in the log, on top of the base of this cluster; both are kept."""
+    store = opened(tmp_path)
+    store.restore([logged(0, BASE, pack_base(1000), 1000)])
+    store.take_over(5)
+    assert (store.epoch, store.offset) == (1006, 5)
+    store.close()
+    store = opened(tmp_path)
+    assert (store.epoch, store.base, store.offset) == (1006, 1000, 5)
+
+
+def test_a_store_from_before_epochs_is_read(tmp_path: Path) -> None:
+    """Format 1 had no epoch: it is 0."""
+    store = opened(tmp_path)
+    batch = store.batch()
+    batch.put(b"k", b"v")
+    store.write(batch, 7, 9)
+    store._db.put(META, struct.pack(">Bqq", 1, 7, 9))
+    store.close()
+    store = opened(tmp_path)
+    assert (store.offset, store.clock, store.epoch, store.stale) == (7, 9, 0, set())
+    store._db.put(META, b"\x03rest")
+    store.close()
+    with pytest.raises(StoreError, match="format 3"):
+        opened(tmp_path)
 
 
 def test_a_newer_format_stops_a_restore(tmp_path: Path) -> None:
