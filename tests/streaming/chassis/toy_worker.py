@@ -2,15 +2,16 @@
 
     python toy_worker.py '{"bootstrap": "127.0.0.1:9092", "data": "/somewhere", ...}'
 
-Prints ``ready`` once it takes records, and its progress at SIGUSR1. State: how many records and wakes the key has
-seen, and a hash chained over them, so that two runs that saw other records, or the same in another order, differ for
-ever after.
+Prints ``ready`` once it takes records, and its progress at SIGUSR1; with "die_at": [step, times] it kills itself
+there. State: how many records and wakes the key has seen, and a hash chained over them, so that two runs that saw
+other records, or the same in another order, differ for ever after.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import signal
 import sys
 import time
@@ -23,6 +24,8 @@ import orjson
 
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.job import Applied, Output, Record
+from decisioning.streaming.chassis.slices import Slicer
+from decisioning.streaming.chassis.steps import Step
 from decisioning.streaming.chassis.transport import build, run
 
 RELAY = "relay"
@@ -127,7 +130,24 @@ def config(**given: Any) -> ChassisConfig:
     return ChassisConfig(**settings)
 
 
+def die_at(step: Step, times: int) -> None:
+    """End this process without a goodbye when a slice passes `step` for the nth time."""
+    left = times
+
+    def passed(now: Step) -> None:
+        nonlocal left
+        left -= now is step
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Slicer.step = staticmethod(passed)  # type: ignore[assignment,method-assign]  # what it is there for
+
+
 if __name__ == "__main__":
-    app = build(Toy(), config(**json.loads(sys.argv[1])))
+    given = json.loads(sys.argv[1])
+    if "die_at" in given:
+        name, times = given.pop("die_at")
+        die_at(Step[name], times)
+    app = build(Toy(), config(**given))
     signal.signal(signal.SIGUSR1, lambda *_: print(app.progress, flush=True))
     run(app, on_ready=lambda: print("ready", flush=True))
