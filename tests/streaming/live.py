@@ -246,6 +246,15 @@ class Live:
         """All records of a topic up to now, by partition and offset; AssertionError if the broker has dropped any."""
         return sorted(self._read(topic).found, key=lambda record: (record.partition, record.offset))
 
+    def reread(self, topic: str) -> list[Rec]:
+        """All records that a topic holds now, read anew: compaction may have taken some."""
+        reader = _Reader(self._inside, topic, self.partitions)
+        try:
+            reader.go_on()
+            return sorted(reader.found, key=lambda record: (record.partition, record.offset))
+        finally:
+            reader.close()
+
     def distinct(self, topic: str = "decisions") -> int:
         """How many different values a topic has up to now: a repeat has the same bytes."""
         return len(self._read(topic).values)
