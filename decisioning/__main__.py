@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 from typer.exceptions import Abort, Exit, TyperException
@@ -182,6 +182,24 @@ def topics_list() -> None:
     from decisioning.streaming.app import list_topics
 
     raise Exit(list_topics())
+
+
+@topics.command("adopt", epilog="Example: decisioning topics adopt --stores /var/lib/decisioning/worker-0")
+def topics_adopt(
+    begin: Annotated[
+        Literal["start", "end"], typer.Option("--from", help="Where the workers begin in the new source topics.")
+    ] = "start",
+    stores: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True, file_okay=False, help="Data directory of a stopped worker, if the changelog was not copied."
+        ),
+    ] = None,
+) -> None:
+    """Move all customers to re-created topics or another cluster while no worker runs; old offsets are forgotten."""
+    from decisioning.streaming.app import adopt_topics
+
+    raise Exit(adopt_topics(begin, stores or []))
 
 
 @book.command(

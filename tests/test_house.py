@@ -83,6 +83,7 @@ SHELL = [
     "streaming.chassis.*",
     "streaming.settings",
     "streaming.topics",
+    "streaming.adopt",
     "streaming.dead_letter",
     "streaming.metrics",
     "streaming.http",

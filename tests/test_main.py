@@ -154,7 +154,15 @@ def test_who_stops_reading_is_no_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *(["decide"], ["run"], ["topics", "create"], ["topics", "list"], ["demo"], ["bench", "engine"]),
+        *(
+            ["decide"],
+            ["run"],
+            ["topics", "create"],
+            ["topics", "list"],
+            ["topics", "adopt"],
+            ["demo"],
+            ["bench", "engine"],
+        ),
         *(["check"], ["test"], ["mutate"], ["explain"], ["schema"], ["tables"]),
         *(["rulebook", "publish"], ["rulebook", "withdraw"]),
     ],

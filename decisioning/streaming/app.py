@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from decisioning.catalogue import Catalogue
 from decisioning.errors import EventRejected, Fault, RulebookError
 from decisioning.policy import Policy
+from decisioning.streaming import adopt as adoption
 from decisioning.streaming import rulebooks, topics
 from decisioning.streaming.broadcast import Broadcast
 from decisioning.streaming.chassis.config import ChassisConfig
@@ -95,6 +96,17 @@ def create_topics() -> int:
         print(f"created {len(made)}" if made else "nothing was missing")
 
     asyncio.run(create())
+    return 0
+
+
+def adopt_topics(begin: adoption.From, left_behind: Sequence[Path]) -> int:
+    """Move the customers to the topics of the settings, whose offsets begin anew, and say how many there are."""
+    settings = load()
+    print(
+        adoption.render(
+            asyncio.run(adoption.adopt_topics(settings, config_of(settings), begin=begin, left_behind=left_behind))
+        )
+    )
     return 0
 
 

@@ -141,6 +141,7 @@ class Live:
     ) -> None:  # fmt: skip
         self.partitions = partitions
         self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
         self._given = settings
         self._ended = ExitStack()
         if on is None and self.broker == "kafka":
@@ -245,6 +246,13 @@ class Live:
     def read(self, topic: str) -> list[Rec]:
         """All records of a topic up to now, by partition and offset; AssertionError if the broker has dropped any."""
         return sorted(self._read(topic).found, key=lambda record: (record.partition, record.offset))
+
+    def forget(self, *topics: str) -> None:
+        """These topics were made anew: what was read of them is no more."""
+        for topic in topics:
+            reader = self._readers.pop(topic, None)
+            if reader is not None:
+                reader.close()
 
     def reread(self, topic: str) -> list[Rec]:
         """All records that a topic holds now, read anew: compaction may have taken some."""

@@ -27,7 +27,7 @@ from decisioning.streaming.chassis.header import FormatError, Header, pack, unpa
 from decisioning.streaming.chassis.job import Job, Output, Record
 from decisioning.streaming.chassis.outbox import Entry, Outbox
 from decisioning.streaming.chassis.part import Held, Part
-from decisioning.streaming.chassis.store import OUTBOX, TOPICS, Store, raw_key, user_key, wake_key
+from decisioning.streaming.chassis.store import OUTBOX, RETIRED, TOPICS, Store, raw_key, user_key, wake_key
 
 __all__ = ["GapError", "Lane"]
 
@@ -37,6 +37,7 @@ S = TypeVar("S")
 _LOOK_AT_CLOCK = 15  # records between two looks at the clock, as a bit mask
 _NAMES = msgspec.msgpack.Decoder(list[str])
 _FAR = 1 << 62
+_MOST_TOPICS = 255
 
 
 class GapError(RuntimeError):
@@ -65,14 +66,16 @@ class Lane(Generic[M, S]):
         self._woken: dict[bytes, int] = {}
         self._cursor: bytes | None = None
         self._expired: list[tuple[bytes, Sequence[bytes]]] = []
-        self._index, self._announce = self._read_names()
+        self._index, self._retired, self._announce = self._read_names()
         self._relay = self._index[-1]
         self.epoch = store.epoch
         """Ours, since we took the store over."""
         self.head = 0 if store.offset is None else store.offset + 1
         """Changelog offset that the next record we write will have, unless another writes there, too."""
         self._beat = perf_counter()
-        self.outbox = Outbox(epoch=self.epoch, limit=config.outbox_bytes, chunk=config.outbox_record_bytes)
+        self.outbox = Outbox(
+            epoch=self.epoch, limit=config.outbox_bytes, chunk=config.outbox_record_bytes, retired=self._retired
+        )
         self.outbox.load(store.scan(OUTBOX))
         self.committed({i: start for i, (start, _) in enumerate(starts)})
         self.current: Record | None = None
@@ -84,8 +87,9 @@ class Lane(Generic[M, S]):
         self._dirty: dict[bytes, Held[S]] = {}
         self._entries: list[Entry] = []
 
-    def _read_names(self) -> tuple[list[int], bytes | None]:
-        """Index of each source topic in this lane's marks, for ever the same; and the new table where it has grown."""
+    def _read_names(self) -> tuple[list[int], frozenset[int], bytes | None]:
+        """Index of each source topic in this lane's marks, for ever the same; those that mean nothing any more; and the
+        new table where it has grown."""
         raw = self.store.get(TOPICS)
         try:
             known = [] if raw is None else _NAMES.decode(raw)
@@ -93,7 +97,11 @@ class Lane(Generic[M, S]):
             raise FormatError(f"the table of topics of lane {self.number} is damaged: {error}") from error
         new = [topic for topic in self._config.topics if topic not in known]
         names = known + new
-        return [names.index(topic) for topic in self._config.topics], msgspec.msgpack.encode(names) if new else None
+        if len(names) > _MOST_TOPICS:
+            raise FormatError(f"lane {self.number} has known {len(names)} topics, and a header has room for 255")
+        retired = frozenset(index for index, name in enumerate(names) if name == RETIRED)
+        index = [names.index(topic) for topic in self._config.topics]
+        return index, retired, msgspec.msgpack.encode(names) if new else None
 
     def put(self, place: int, records: Sequence[Record]) -> None:
         """Take in fetched `records` of the topic at `place`. Raises `GapError` where some are missing."""
@@ -215,6 +223,8 @@ class Lane(Generic[M, S]):
         if raw is None:
             return Held(key, Header(), None, b"")
         header, body = unpack(raw)
+        for index in self._retired & header.marks.keys():
+            del header.marks[index]
         return Held(key, header, None if header.forgotten else self._job.load(key, body), body)
 
     def _header(self, key: bytes) -> Header:

@@ -69,9 +69,11 @@ class Outbox:
 
     `epoch` is its owner's, so that no name is ever given twice. `limit` is the size in bytes up to which this run's own
     records may pile up before a commit is needed; `chunk` the size at which a slice continues in another record.
+    Records of the topic indices that are `retired` cannot come again.
     """
 
-    def __init__(self, *, epoch: int, limit: int, chunk: int) -> None:
+    def __init__(self, *, epoch: int, limit: int, chunk: int, retired: frozenset[int] = frozenset()) -> None:
+        self._retired = retired
         self._epoch = epoch
         self._limit = limit
         self._chunk = chunk
@@ -140,7 +142,7 @@ class Outbox:
 
     def past(self, topic: int, offset: int) -> bool:
         """Whether the record of topic index `topic` at `offset` can no longer be delivered again."""
-        return offset < self._committed.get(topic, 0)
+        return offset < self._committed.get(topic, 0) or topic in self._retired
 
     def expired(self) -> list[tuple[bytes, Sequence[bytes]]]:
         """Records that nobody can ask for any more, now to be removed: their names, and keys left without a state."""

@@ -6,7 +6,7 @@ watchdog knows how long that may take).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import aiokafka
@@ -15,13 +15,15 @@ from aiokafka.structs import TopicPartition
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.job import Record
 
-__all__ = ["read_stretch"]
+__all__ = ["read_stretch", "stretch"]
 
 
-async def read_stretch(config: ChassisConfig, partition: int, first: int, last: int) -> Sequence[Record]:
-    """The changelog's records of `partition` from offset `first` to `last`, both included; compacted ones are missing.
+async def stretch(
+    config: ChassisConfig, partition: int, first: int, last: int
+) -> AsyncIterator[Sequence[Record]]:  # fmt: skip
+    """The changelog's records of `partition` from offset `first` to `last`, both included, some at a time.
 
-    `last` must be a record that stands in the log. Raises aiokafka's errors.
+    Compacted ones are missing; `last` must be a record that stands in the log. Raises aiokafka's errors.
     """
     tp = TopicPartition(config.changelog, partition)
     consumer: Any = aiokafka.AIOKafkaConsumer(
@@ -35,11 +37,16 @@ async def read_stretch(config: ChassisConfig, partition: int, first: int, last: 
         check_crcs=True,
         **config.security,
     )
-    found: list[Record] = []
     async with consumer:
         consumer.assign([tp])
         consumer.seek(tp, first)
-        while not found or found[-1].offset < last:
+        reached = first - 1
+        while reached < last:
             for records in (await consumer.getmany(timeout_ms=100)).values():
-                found += records
-    return [record for record in found if record.offset <= last]
+                reached = records[-1].offset
+                yield [record for record in records if record.offset <= last]
+
+
+async def read_stretch(config: ChassisConfig, partition: int, first: int, last: int) -> Sequence[Record]:
+    """The same, all at once: for the few records that others have written among ours."""
+    return [record async for records in stretch(config, partition, first, last) for record in records]

@@ -39,7 +39,8 @@ from decisioning.streaming.chassis.epoch import BASE, HEARTBEAT, TAKEOVER, begin
 from decisioning.streaming.chassis.job import Record
 
 __all__ = [
-    "META", "OUTBOX", "STALE", "TOPICS", "WAKE", "Batch", "Store", "StoreError", "raw_key", "user_key", "wake_key",
+    "META", "OUTBOX", "RETIRED", "STALE", "TOPICS", "WAKE", "Batch", "Store", "StoreError", "path_of", "raw_key",
+    "user_key", "wake_key",
 ]  # fmt: skip
 
 OUTBOX = b"\0o"
@@ -47,6 +48,8 @@ TOPICS = b"\0t"
 WAKE = b"\0w"
 META = b"\0m"
 STALE = b"\0s"
+RETIRED = ""
+"""Stands in the table of topic names for a topic whose offsets mean nothing any more (`adoption`)."""
 _ESCAPED = b"\0k"
 _META = struct.Struct(">BqqQ")
 _META_OF_1 = struct.Struct(">Bqq")  # before there were epochs
@@ -59,6 +62,11 @@ Batch = WriteBatch
 
 class StoreError(RuntimeError):
     """A local store cannot be opened or belongs to something else; the message says whose it is and what to do."""
+
+
+def path_of(data: Path, changelog: str, partition: int) -> Path:
+    """Where a worker keeps the local store of a partition below its data directory."""
+    return data / f"{changelog}-{partition}"
 
 
 def raw_key(key: bytes) -> bytes:
@@ -142,7 +150,7 @@ class Store:
             count += 1
             epoch = epoch_of(record, self.base)
             if epoch < self.epoch:
-                if key != HEARTBEAT:
+                if key not in (TAKEOVER, HEARTBEAT):
                     self.owe(key, batch)
                 continue
             self.epoch = epoch

@@ -23,7 +23,7 @@ from rocksdict import Cache
 
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.recovery import Recovery
-from decisioning.streaming.chassis.store import Store, StoreError
+from decisioning.streaming.chassis.store import Store, StoreError, path_of
 from decisioning.streaming.chassis.watchdog import crash, explain
 
 __all__ = ["BatchSchema", "Partitions", "Table", "TableManager"]
@@ -57,7 +57,7 @@ class Partitions(FaustStore):  # type: ignore[misc]  # Faust is untyped here
         """The local store of `partition`, opened if it is not yet; ends the process where it cannot be."""
         store = self._open.get(partition)
         if store is None:
-            path = self._config.data / f"{self._config.changelog}-{partition}"
+            path = path_of(self._config.data, self._config.changelog, partition)
             try:
                 store = Store(path, cache=self._cache, memtable_bytes=self._config.memtable_bytes)
             except Exception as error:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -187,14 +187,17 @@ class Cluster:
         shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def send(
-        self, topic: str, key: str | None, message: Any, *, at: int | None = None, partition: int | None = None
-    ) -> None:
+        self, topic: str, key: str | None, message: Any, *, at: int | None = None, partition: int | None = None,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:  # fmt: skip
         """Produce one message (JSON unless bytes) without waiting."""
         value = message if isinstance(message, bytes) or message is None else json.dumps(message).encode()
         options: dict[str, Any] = {} if at is None else {"timestamp": at}
         if partition is not None:
             options["partition"] = partition
-        self._producer.produce(topic, value, None if key is None else key.encode(), **options)
+        if headers:
+            options["headers"] = list(headers)
+        self._producer.produce(topic, value, None if key is None else key.encode("latin-1"), **options)
         self._producer.poll(0)
 
     def flush(self) -> None:
