@@ -2,8 +2,8 @@
 
 The door for embedders; read the rooms in walking order: `payload` and `event` (what happened), `catalogue` (what we
 sell), `state/` (what we remember), `suppress/` (why we may keep silent), `rulebook` and `policy` (what an author
-decided), `judge` and `rank` (which candidate), `engine` (the question itself), `decision` (what we answer).
-Everything that touches Kafka, files or time lives behind one wall, `streaming/`.
+decided), `judge` and `rank` (which candidate), `engine` (the question itself), `decision` (what we answer), `inbox`
+(what a channel does with it). Everything that touches Kafka, files or time lives behind one wall, `streaming/`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from decisioning.decision import Decision, Outcome
     from decisioning.engine import Step, on_event, on_wake
     from decisioning.event import Event, parse
+    from decisioning.inbox import Inbox
     from decisioning.policy import Policy
     from decisioning.rulebook import Rulebook
     from decisioning.state import State
@@ -27,6 +28,7 @@ _ROOMS: Final = {
     "decision": ("Decision", "Outcome"),
     "engine": ("Step", "on_event", "on_wake"),
     "event": ("Event", "parse"),
+    "inbox": ("Inbox",),
     "policy": ("Policy",),
     "rulebook": ("Rulebook",),
     "state": ("State",),
@@ -37,6 +39,7 @@ __all__ = [
     "Catalogue",
     "Decision",
     "Event",
+    "Inbox",
     "Outcome",
     "Policy",
     "Rulebook",

@@ -240,6 +240,20 @@ def kafka_options(settings: Settings) -> dict[str, Any]:
     return options
 
 
+def client_options(settings: Settings) -> dict[str, Any]:
+    """The settings' way to Kafka in librdkafka's words (the demo and the channel use that client)."""
+    options: dict[str, Any] = {
+        "bootstrap.servers": settings.kafka,
+        "security.protocol": settings.security_protocol,
+        "log_level": 2,  # what goes wrong is said by our own one line
+    }
+    if settings.security_protocol.startswith("SASL_"):
+        options |= {"sasl.mechanism": settings.sasl_mechanism, "sasl.username": settings.sasl_username}
+        options["sasl.password"] = _password(settings)
+    files = {"ca": settings.ssl_ca_file, "certificate": settings.ssl_cert_file, "key": settings.ssl_key_file}
+    return options | {f"ssl.{name}.location": str(path) for name, path in files.items() if path is not None}
+
+
 def env_example() -> str:
     """The text of `deploy/env.example`: every variable with its meaning and its default, commented out."""
     parts = [

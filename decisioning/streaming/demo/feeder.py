@@ -13,30 +13,12 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from decisioning.errors import DecisioningError
 from decisioning.streaming.demo.fact import Fact
-from decisioning.streaming.settings import Settings
 
 _PATIENCE: Final = 15.0
 
 
 class BrokerLost(DecisioningError):
     """The broker does not answer or refuses: look at its address, its log and the security settings."""
-
-
-def client_options(settings: Settings) -> dict[str, Any]:
-    """The settings' way to Kafka in librdkafka's words."""
-    options: dict[str, Any] = {
-        "bootstrap.servers": settings.kafka,
-        "security.protocol": settings.security_protocol,
-        "log_level": 2,  # what goes wrong is said by our own one line
-    }
-    if settings.security_protocol.startswith("SASL_"):
-        options |= {"sasl.mechanism": settings.sasl_mechanism, "sasl.username": settings.sasl_username}
-        if settings.sasl_password is not None:
-            options["sasl.password"] = settings.sasl_password.get_secret_value()
-        elif settings.sasl_password_file is not None:
-            options["sasl.password"] = settings.sasl_password_file.read_text(encoding="utf-8").rstrip("\r\n")
-    files = {"ca": settings.ssl_ca_file, "certificate": settings.ssl_cert_file, "key": settings.ssl_key_file}
-    return options | {f"ssl.{name}.location": str(path) for name, path in files.items() if path is not None}
 
 
 class Publisher:

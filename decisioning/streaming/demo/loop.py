@@ -8,13 +8,13 @@ from typing import Final
 
 from decisioning.streaming.demo.channels import Channels
 from decisioning.streaming.demo.fact import Fact
-from decisioning.streaming.demo.feeder import Pace, Publisher, Watcher, client_options
+from decisioning.streaming.demo.feeder import Pace, Publisher, Watcher
 from decisioning.streaming.demo.processes import Child, PartFailed
 from decisioning.streaming.demo.screen import Progress, Screen
 from decisioning.streaming.demo.shop import History
 from decisioning.streaming.demo.story import Story
 from decisioning.streaming.demo.tally import Tally
-from decisioning.streaming.settings import Settings
+from decisioning.streaming.settings import Settings, client_options
 from decisioning.streaming.topics import name_of
 
 _ANSWER_SECONDS: Final = 20.0

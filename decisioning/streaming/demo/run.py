@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from decisioning.errors import DecisioningError
 from decisioning.streaming.broker import BrokerError, start_broker
-from decisioning.streaming.demo.feeder import Watcher, client_options
+from decisioning.streaming.demo.feeder import Watcher
 from decisioning.streaming.demo.loop import Loop
 from decisioning.streaming.demo.plain import Lines
 from decisioning.streaming.demo.processes import Child, PartFailed, readiness, run_once, wait_until_ready
@@ -25,7 +25,7 @@ from decisioning.streaming.demo.sample import invoices
 from decisioning.streaming.demo.screen import Screen, summary
 from decisioning.streaming.demo.shop import history
 from decisioning.streaming.demo.view import Picture
-from decisioning.streaming.settings import PREFIX, Settings
+from decisioning.streaming.settings import PREFIX, Settings, client_options
 from decisioning.streaming.topics import name_of, plan
 
 OUR_NAME: Final = "decisioning-demo"

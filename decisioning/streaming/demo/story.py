@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from decisioning.inbox import Received
 from decisioning.instant import SECOND, parse_instant
 from decisioning.reasons import describe
 from decisioning.streaming.demo.fact import Fact
 from decisioning.streaming.demo.sample import SHOP_ZONE
-from decisioning.streaming.demo.tally import Decided
 
 MARKS: Final = {
     "act": "speaks",
@@ -43,13 +43,13 @@ class Story:
             return None
         return Told(clock(one.at), "asks" if one.type == "contact.requested" else "happens", one.label)
 
-    def decides(self, one: Decided) -> Told | None:
+    def decides(self, one: Received) -> Told | None:
         """The line for a decision: what, where, and the why of it as one would tell the customer."""
         if one.subject != self.customer:
             return None
         return Told(clock(one.time), one.outcome, self._sentence(one))
 
-    def _sentence(self, one: Decided) -> str:
+    def _sentence(self, one: Received) -> str:
         what = _what(one)
         why = describe(one.reason).customer
         match one.outcome:
@@ -71,11 +71,11 @@ def clock(at: int) -> str:
     return f"{datetime.fromtimestamp(at // SECOND, UTC).astimezone(SHOP_ZONE):%a %d %b %H:%M}"
 
 
-def _what(one: Decided) -> str:
+def _what(one: Received) -> str:
     action = str(one.data.get("action", one.outcome)).replace("_", " ")
     channel = one.data.get("channel")
     return f"{action} by {channel}" if channel else action
 
 
-def _then(one: Decided, field: str) -> str:
+def _then(one: Received, field: str) -> str:
     return clock(parse_instant(one.data[field]))

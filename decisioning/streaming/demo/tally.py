@@ -10,47 +10,15 @@ from bisect import insort
 from collections import Counter, deque
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-import orjson
-
-from decisioning.instant import parse_instant
+from decisioning.inbox import Received, read
 from decisioning.streaming.demo.fact import Fact
 
 Place = tuple[str, int, int]
 """Topic, partition, offset of a record."""
 _ANSWERS: Final = frozenset({"act", "suppress", "defer"})
 _RECENT: Final = 2000
-
-
-class Decided(NamedTuple):
-    """One decision as the demo reads it off its topic; `time` is an instant, `at_wake` whether a wake began it."""
-
-    id: str
-    subject: str
-    time: int
-    data: dict[str, Any]
-
-    @property
-    def outcome(self) -> str:
-        """One of the six outcomes."""
-        return str(self.data["outcome"])
-
-    @property
-    def reason(self) -> str:
-        """The stable code of its reason."""
-        return str(self.data["reason"])
-
-    @property
-    def at_wake(self) -> bool:
-        """Whether it is the further answer to something deferred."""
-        return bool(self.data["trigger"].get("type") == "wake")
-
-
-def decided(value: bytes) -> Decided:
-    """The decision in a record's value, a structured CloudEvent."""
-    envelope = orjson.loads(value)
-    return Decided(envelope["id"], envelope["subject"], parse_instant(envelope["time"]), envelope["data"])
 
 
 class Tally:
@@ -86,9 +54,9 @@ class Tally:
         elif one.answers:
             self._places[place] = (one.source, one.id)
 
-    def decide(self, value: bytes, now: float) -> Decided | None:
+    def decide(self, value: bytes, now: float) -> Received | None:
         """A decision was seen at `now`; None for one seen before (after a crash they come again, as they were)."""
-        one = decided(value)
+        one = read(value)
         digest = sha256(value).digest()
         known = self._digests.setdefault(one.id, digest)
         if known is not digest:
@@ -102,7 +70,7 @@ class Tally:
             self._answer(one, now)
         return one
 
-    def _answer(self, one: Decided, now: float) -> None:
+    def _answer(self, one: Received, now: float) -> None:
         if one.at_wake:
             self.further += 1
             return

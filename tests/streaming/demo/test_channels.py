@@ -7,19 +7,19 @@ from collections import Counter
 import orjson
 
 from decisioning.event import parse
+from decisioning.inbox import read
 from decisioning.instant import DAY, MINUTE
 from decisioning.streaming.demo.channels import Channels
-from decisioning.streaming.demo.tally import decided
 from tests.streaming.demo.decided import decision
 
-NOON = decided(decision("act")).time
+NOON = read(decision("act")).time
 
 
 def responses(*values: bytes, until: int = NOON + DAY) -> list[str]:
     """The types of all responses to the decisions, up to an instant."""
     channels = Channels()
     for value in values:
-        channels.take(decided(value))
+        channels.take(read(value))
     return [one.type for one in channels.due(until)]
 
 
@@ -37,7 +37,7 @@ def test_responses_are_events_that_the_engine_reads() -> None:
     """They name the decision and the channel, and none comes before its time."""
     channels = Channels()
     for number in range(50):
-        channels.take(decided(decision("act", id_=f"d-{number}", channel="sms")))
+        channels.take(read(decision("act", id_=f"d-{number}", channel="sms")))
     assert not list(channels.due(NOON + 4 * MINUTE))
     found = list(channels.due(NOON + DAY))
     assert found
@@ -60,8 +60,8 @@ def test_a_recall_of_what_is_out_is_too_late() -> None:
     later = orjson.loads(decision("recall", "recent_purchase.cooldown", id_="d-r", recalls="d-1"))
     later["time"] = "2010-12-06T13:00:00Z"
     channels = Channels()
-    channels.take(decided(decision("act")))
-    channels.take(decided(orjson.dumps(later)))
+    channels.take(read(decision("act")))
+    channels.take(read(orjson.dumps(later)))
     (recalled,) = [one for one in channels.due(NOON + DAY) if one.type == "response.recalled"]
     assert recalled.data == {"decision_id": "d-1", "in_time": False}
 

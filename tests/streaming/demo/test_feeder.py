@@ -10,8 +10,8 @@ import pytest
 
 from decisioning.streaming.broker import Broker, start_broker
 from decisioning.streaming.demo.fact import SHOP, Fact, fact
-from decisioning.streaming.demo.feeder import BrokerLost, Pace, Publisher, Watcher, client_options
-from decisioning.streaming.settings import Settings
+from decisioning.streaming.demo.feeder import BrokerLost, Pace, Publisher, Watcher
+from decisioning.streaming.settings import Settings, client_options
 from decisioning.streaming.topics import partition_of
 
 NOON = 1_291_204_800_000_000

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from decisioning.streaming.broker import Broker, start_broker
-from decisioning.streaming.demo.feeder import Watcher, client_options
+from decisioning.streaming.demo.feeder import Watcher
 from decisioning.streaming.demo.loop import Loop
 from decisioning.streaming.demo.plain import Lines
 from decisioning.streaming.demo.processes import Child, PartFailed
 from decisioning.streaming.demo.shop import History
-from decisioning.streaming.settings import Settings
+from decisioning.streaming.settings import Settings, client_options
 from decisioning.streaming.topics import name_of, plan
 from tests.streaming.demo.decided import decision
 

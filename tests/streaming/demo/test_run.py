@@ -16,8 +16,8 @@ import pytest
 
 from decisioning.streaming.broker import start_broker
 from decisioning.streaming.demo.fact import SHOP, fact
-from decisioning.streaming.demo.feeder import Publisher, client_options
-from decisioning.streaming.settings import Settings
+from decisioning.streaming.demo.feeder import Publisher
+from decisioning.streaming.settings import Settings, client_options
 from decisioning.streaming.topics import plan
 
 DEMO = "import sys; from decisioning.streaming.demo import run_demo; sys.exit(run_demo(plain=True, {}))"

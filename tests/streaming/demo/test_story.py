@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from decisioning.inbox import read
 from decisioning.instant import parse_instant
 from decisioning.streaming.demo.fact import CARRIER, SHOP, fact
 from decisioning.streaming.demo.story import Story, Told, clock
-from decisioning.streaming.demo.tally import decided
 from tests.streaming.demo.decided import decision
 
 WHERE = {"action": "basket_reminder", "channel": "email"}
@@ -13,7 +13,7 @@ WHERE = {"action": "basket_reminder", "channel": "email"}
 
 def told(value: bytes) -> Told:
     """The line that a decision about the protagonist becomes."""
-    line = Story("c-7").decides(decided(value))
+    line = Story("c-7").decides(read(value))
     assert line is not None
     return line
 
@@ -41,8 +41,8 @@ def test_a_deferral_says_when_it_asks_itself_again() -> None:
 def test_a_recall_names_what_it_takes_back() -> None:
     """The act it recalls is remembered by its id."""
     story = Story("c-7")
-    story.decides(decided(decision("act", id_="d-1", **WHERE)))
-    line = story.decides(decided(decision("recall", "recent_purchase.same_item", id_="d-2", recalls="d-1")))
+    story.decides(read(decision("act", id_="d-1", **WHERE)))
+    line = story.decides(read(decision("recall", "recent_purchase.same_item", id_="d-2", recalls="d-1")))
     assert line is not None
     assert line.text == "basket reminder by email: You just bought this."
 
@@ -50,7 +50,7 @@ def test_a_recall_names_what_it_takes_back() -> None:
 def test_what_happens_to_others_is_not_told() -> None:
     """Neither their facts nor their decisions; of the protagonist, the carrier's routine is left out too."""
     story = Story("c-8")
-    assert story.decides(decided(decision("act", **WHERE))) is None
+    assert story.decides(read(decision("act", **WHERE))) is None
     at = parse_instant("2010-12-06T12:00:00Z")
     bought = fact("customer.updated", "u", "c-7", at, {}, source=SHOP, label="moves")
     shipped = fact("order.shipped", "s", "c-8", at, {"order_id": "o"}, source=CARRIER, label="the order is shipped")

@@ -43,8 +43,8 @@ def test_recalls_and_answers_at_a_wake_settle_nothing() -> None:
     """A recall and a hold answer nobody, and the further answer of something deferred is counted apart."""
     tally = Tally()
     tally.publish(request(), 1.0)
-    tally.decide(decision("hold", "recent_purchase.same_item", id_="d-0"), 2.0)
-    tally.decide(decision("recall", "recent_purchase.cooldown", id_="d-1"), 2.0)
+    tally.decide(decision("hold", "recent_purchase.same_item", id_="d-0", scope={}), 2.0)
+    tally.decide(decision("recall", "recent_purchase.cooldown", id_="d-1", recalls="a-1"), 2.0)
     tally.decide(decision("act", id_="d-2", trigger="wake-1"), 2.0)
     assert (tally.waiting, tally.further) == (1, 1)
     assert tally.silences == {"recent_purchase.cooldown": 1}
