@@ -216,6 +216,9 @@ class Metrics:
     replayed = _Row(Counts, "replayed_records_total", "Redelivered records whose outputs were repeated.")
     intruded = _Row(Counts, "stale_writer_records_total", "Changelog records of a superseded worker, written over.")
     restored = _Row(Counts, "restored_records_total", "Changelog records read to rebuild local state.")
+    stores_set_aside = _Row(
+        Counts, "stores_set_aside_total", "Damaged local stores that were set aside and restored from the changelog."
+    )
     outbox_bytes = _Row(Level, "outbox_bytes", "Outputs kept for repetition until their commit.")
     outbox_records = _Row(Level, "outbox_records", "Slices whose outputs are kept for repetition.")
     commits = _Row(Counts, "commits_total", "Commits of source offsets, one a partition.")

@@ -56,3 +56,7 @@ class Watch:
     def intruded(self, partition: int, records: int) -> None:
         """A stale writer's changelog records came after ours, and what they say is written again as it was."""
         self._metrics.intruded.inc(by=records)
+
+    def set_aside(self, partition: int) -> None:
+        """A damaged local store made room for a new one."""
+        self._metrics.stores_set_aside.inc()

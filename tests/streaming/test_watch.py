@@ -24,14 +24,16 @@ def test_latency_runs_from_the_kafka_timestamp_to_durability() -> None:
 
 
 def test_the_rest_is_counted_as_it_is_told() -> None:
-    """Replays, restores, commits and the outbox each have their metric."""
+    """Replays, restores, commits, damaged stores and the outbox each have their metric."""
     registry = CollectorRegistry()
     watch = Watch(Metrics(registry, Labels([], [], [], [])))
     watch.replayed(3)
     watch.restored(0, 40)
     watch.committed(2)
     watch.outbox(1, 512)
+    watch.set_aside(3)
     assert registry.get_sample_value("decisioning_replayed_records_total") == 3
     assert registry.get_sample_value("decisioning_restored_records_total") == 40
     assert registry.get_sample_value("decisioning_commits_total") == 2
+    assert registry.get_sample_value("decisioning_stores_set_aside_total") == 1
     assert registry.get_sample_value("decisioning_outbox_bytes") == 512

@@ -31,6 +31,9 @@ class Observer(Protocol):
     def intruded(self, partition: int, records: int) -> None:
         """So many changelog records of a stale writer came after ours; what they say is written again as it was."""
 
+    def set_aside(self, partition: int) -> None:
+        """The local store of a partition was damaged; a new one is restored from the changelog."""
+
 
 class Silent:
     """An observer that looks away; the default."""
@@ -54,4 +57,7 @@ class Silent:
         """Nothing."""
 
     def intruded(self, partition: int, records: int) -> None:
+        """Nothing."""
+
+    def set_aside(self, partition: int) -> None:
         """Nothing."""

@@ -34,7 +34,8 @@ from rocksdict import (
     WriteBatch,
 )
 
-from decisioning.streaming.chassis import header
+from decisioning.streaming.chassis import damage, header
+from decisioning.streaming.chassis.damage import StoreDamaged, StoreError
 from decisioning.streaming.chassis.epoch import BASE, HEARTBEAT, TAKEOVER, beginning, epoch_of, read_base
 from decisioning.streaming.chassis.job import Record
 
@@ -60,10 +61,6 @@ Batch = WriteBatch
 """A RocksDB write batch in raw mode; make it with `Store.batch`."""
 
 
-class StoreError(RuntimeError):
-    """A local store cannot be opened or belongs to something else; the message says whose it is and what to do."""
-
-
 def path_of(data: Path, changelog: str, partition: int) -> Path:
     """Where a worker keeps the local store of a partition below its data directory."""
     return data / f"{changelog}-{partition}"
@@ -87,33 +84,52 @@ def wake_key(due: int, key: bytes) -> bytes:
 
 
 class Store:
-    """The local store of one partition. Raises `StoreError` where its directory cannot be opened."""
+    """The local store of one partition. Any method raises `StoreError` where its files cannot be used.
+
+    After a `StoreDamaged` the next `damage.opened` sets it aside.
+    """
 
     def __init__(self, path: Path, *, cache: Cache, memtable_bytes: int) -> None:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = path
+        self._first_failure: StoreError | None = None
         try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._db: Any = Rdict(str(path), _options(cache, memtable_bytes))
         except Exception as error:
-            raise StoreError(_refusal(path, str(error))) from error
-        meta = self._db.get(META)
+            raise damage.cause(path, error) from error
+        try:
+            self._read_meta(self.get(META))
+            self.base = read_base(self.get(BASE))
+            """What is added to a takeover's offset to give its epoch."""
+            self.stale = {name[len(STALE) :] for name, _ in self.scan(STALE)}
+            """Names whose last record in the changelog is a stale writer's: their owner has to write them again."""
+        except StoreError:
+            self._db.close()
+            raise
+
+    def _read_meta(self, meta: bytes | None) -> None:
         self.offset: int | None = None
         """Last changelog offset that is in this store; None: nothing yet."""
         self.clock = 0
         """Newest clock of any header that was ever written here (us)."""
         self.epoch = 0
         """Highest epoch of any record that was applied: what is below it is stale."""
-        if meta is not None:
-            if meta[0] > 2:
-                raise StoreError(f"{path} was written in format {meta[0]}, this program knows 2: start the newer one")
-            if meta[0] == 1:
+        if meta and meta[0] > 2:
+            raise StoreError(f"{self.path} was written in format {meta[0]}, this program knows 2: start the newer one")
+        try:
+            if meta is not None and meta[:1] == b"\1":
                 _, self.offset, self.clock = _META_OF_1.unpack(meta)
-            else:
+            elif meta is not None:
                 _, self.offset, self.clock, self.epoch = _META.unpack(meta)
-        self.base = read_base(self._db.get(BASE))
-        """What is added to a takeover's offset to give its epoch."""
-        self.stale = {name[len(STALE) :] for name, _ in self.scan(STALE)}
-        """Names whose last record in the changelog is a stale writer's: their owner has to write them again."""
+        except struct.error as error:
+            raise StoreDamaged(f"{self.path} is damaged: it does not say how far it is") from error
+
+    def _failed(self, error: Exception) -> StoreError:
+        """What `error` means; after the first one RocksDB only repeats that there was one."""
+        found = self._first_failure = self._first_failure or damage.cause(self.path, error)
+        if isinstance(found, StoreDamaged):
+            damage.mark(self.path)
+        return found
 
     @staticmethod
     def batch() -> WriteBatch:
@@ -122,7 +138,10 @@ class Store:
 
     def get(self, raw: bytes) -> bytes | None:
         """What stands under `raw`."""
-        value: bytes | None = self._db.get(raw)
+        try:
+            value: bytes | None = self._db.get(raw)
+        except Exception as error:
+            raise self._failed(error) from error
         return value
 
     def write(self, batch: WriteBatch, offset: int | None, clock: int = 0) -> None:
@@ -133,7 +152,10 @@ class Store:
             self.clock = clock
         if self.offset is not None:
             batch.put(META, _META.pack(2, self.offset, self.clock, self.epoch))
-        self._db.write(batch)
+        try:
+            self._db.write(batch)
+        except Exception as error:
+            raise self._failed(error) from error
 
     def restore(self, records: Iterable[Record]) -> int:
         """Apply changelog `records` newer than this store, in one write; how many. Raises `header.FormatError`.
@@ -205,6 +227,14 @@ class Store:
                 return
             yield key, entries.value()
             entries.next()
+        self._check(entries)
+
+    def _check(self, entries: Any) -> None:
+        """An iterator that met damage looks as if it were at its end."""
+        try:
+            entries.status()
+        except Exception as error:
+            raise self._failed(error) from error
 
     def wakes(self, start: bytes | None, until: int) -> Iterator[tuple[bytes, int, bytes]]:
         """Index entries due at or before `until` (us) from entry `start` on: entry, due, key."""
@@ -223,10 +253,14 @@ class Store:
             if key is not None:
                 yield key, entries.value()
             entries.next()
+        self._check(entries)
 
     def close(self) -> None:
         """Release the directory at once; Faust leaves that to the garbage collector (T23)."""
-        self._db.close()
+        try:
+            self._db.close()
+        except Exception as error:
+            raise self._failed(error) from error
 
 
 def _options(cache: Cache, memtable_bytes: int) -> Options:
@@ -249,10 +283,3 @@ def _options(cache: Cache, memtable_bytes: int) -> Options:
     table.set_pin_l0_filter_and_index_blocks_in_cache(True)
     options.set_block_based_table_factory(table)
     return options
-
-
-def _refusal(path: Path, reason: str) -> str:
-    if "lock" in reason.lower():
-        return f"{path} is in use by another process: give each worker a data directory of its own"
-    first = reason.splitlines()[0]
-    return f"{path} cannot be opened ({first}): remove this directory, and it is restored from the changelog"

@@ -12,6 +12,7 @@ Replaced in Faust 0.15.3: `faust.tables.table.Table._new_store` (our store),
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -21,10 +22,11 @@ from faust.tables.manager import TableManager as FaustTableManager
 from faust.types import TP
 from rocksdict import Cache
 
+from decisioning.streaming.chassis import damage
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.recovery import Recovery
 from decisioning.streaming.chassis.store import Store, StoreError, path_of
-from decisioning.streaming.chassis.watchdog import crash, explain
+from decisioning.streaming.chassis.watchdog import crash, explain, say
 
 __all__ = ["BatchSchema", "Partitions", "Table", "TableManager"]
 
@@ -54,16 +56,26 @@ class Partitions(FaustStore):  # type: ignore[misc]  # Faust is untyped here
         """Partitions whose store a lane writes: the changelog has nothing to tell them."""
 
     def store(self, partition: int) -> Store:
-        """The local store of `partition`, opened if it is not yet; ends the process where it cannot be."""
+        """The local store of `partition`, opened if it is not yet; ends the process where it cannot be.
+
+        A damaged one is set aside and begun anew (T19).
+        """
         store = self._open.get(partition)
         if store is None:
             path = path_of(self._config.data, self._config.changelog, partition)
             try:
-                store = Store(path, cache=self._cache, memtable_bytes=self._config.memtable_bytes)
+                store = damage.opened(path, self._make, lambda line: self._tell(partition, line))
             except Exception as error:
                 crash(*explain(error, f"opening {path}"))
             self._open[partition] = store
         return store
+
+    def _make(self, path: Path) -> Store:
+        return Store(path, cache=self._cache, memtable_bytes=self._config.memtable_bytes)
+
+    def _tell(self, partition: int, line: str) -> None:
+        say(line)
+        self.app.observer.set_aside(partition)
 
     def persisted_offset(self, tp: TP) -> int | None:
         """Last changelog offset that the local store of `tp` holds."""

@@ -29,7 +29,7 @@ from decisioning.streaming.chassis.store import StoreError
 
 __all__ = [
     "CONSUMER_GROUP", "FENCED", "FETCHING", "GAP", "GROUP", "SEND", "STALL", "STORE", "TOPICS", "UNKNOWN",
-    "UNREACHABLE", "Watchdog", "crash", "explain", "supervise",
+    "UNREACHABLE", "Watchdog", "crash", "explain", "say", "supervise",
 ]  # fmt: skip
 
 UNREACHABLE, UNKNOWN, GAP, STORE, SEND, STALL, TOPICS, GROUP, FENCED = 3, 70, 72, 73, 74, 75, 76, 77, 78
@@ -45,6 +45,11 @@ def crash(code: int, line: str) -> NoReturn:
     """End this process now: `line` on stderr, exit code `code`, nothing committed, nothing flushed."""
     print(f"crash {code}: {line}", file=sys.stderr, flush=True)
     os._exit(code)
+
+
+def say(line: str) -> None:
+    """One line for the operator, on stderr: something that mends itself."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def explain(error: BaseException, where: str) -> tuple[int, str]:

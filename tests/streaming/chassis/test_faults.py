@@ -9,8 +9,9 @@ import threading
 import pytest
 
 from decisioning.streaming.broker import OFFSET_COMMIT, PRODUCE
+from decisioning.streaming.chassis.store import OUTBOX
 from tests.streaming.chassis.harness import Cluster, until
-from tests.streaming.chassis.toy_worker import OUT, RELAY
+from tests.streaming.chassis.toy_worker import CHANGELOG, OUT, RELAY
 
 _SEED = int(os.environ.get("KILL_SEED", random.randrange(1 << 30)))
 _KILLS = int(os.environ.get("KILL_TIMES", "6"))
@@ -106,6 +107,43 @@ def test_a_store_in_use_is_said_at_once(cluster: Cluster) -> None:
     second = cluster.worker("same", group="two")
     assert second.exit_code() == 73
     assert "is in use by another process: give each worker a data directory of its own" in second.errors
+
+
+def test_a_damaged_store_heals_by_itself(cluster: Cluster) -> None:
+    """Damage at the start is mended at once; where it is met later the worker ends, and its restart mends it (T19)."""
+    _tell(cluster, "a", 0, 1000)
+    worker = cluster.worker().ready()
+    cluster.answered(1000)
+    until(lambda: not _live_outbox(cluster), what="the end of the outbox, which stands before the states")
+    assert worker.term() == 0, worker.errors
+    stores = sorted((cluster.folder / "w").glob(f"{CHANGELOG}-*"))
+    (stores[0] / "CURRENT").write_bytes(b"nonsense\n")
+    for table in stores[1].glob("*.sst"):
+        raw = bytearray(table.read_bytes())
+        middle = slice(len(raw) // 2, len(raw) * 3 // 4)  # states; what a start reads stands before and after
+        raw[middle] = bytes(len(raw[middle]))
+        table.write_bytes(raw)
+    _tell(cluster, "b", 1000, 2000)
+    worker = cluster.worker()
+    assert worker.exit_code() == 73, worker.errors
+    assert f"{stores[0].name} was damaged (Corruption: CURRENT" in worker.errors
+    assert f"{stores[1].name} is damaged (Corruption:" in worker.errors.splitlines()[-1]
+    worker = cluster.worker().ready()
+    assert f"{stores[1].name} was damaged (an earlier run found it damaged)" in worker.errors
+    outputs = cluster.answered(2000)
+    assert worker.term() == 0, worker.errors
+    cluster.check(cluster.read("a") + cluster.read("b"), outputs)
+
+
+def _tell(cluster: Cluster, topic: str, start: int, end: int) -> None:
+    for i in range(start, end):
+        cluster.send(topic, f"k{i % 1000}", {"id": f"e{i}"})
+    cluster.flush()
+
+
+def _live_outbox(cluster: Cluster) -> list[bytes]:
+    last = {m.key: m.value for m in cluster.read(CHANGELOG) if m.key is not None and m.key.startswith(OUTBOX)}
+    return [name for name, value in last.items() if value is not None]
 
 
 def test_a_store_ahead_of_its_changelog_is_refused(cluster: Cluster) -> None:

@@ -14,3 +14,4 @@ def test_silence_is_an_observer() -> None:
     silent.committed(1)
     silent.outbox(1, 2)
     silent.woken(1)
+    silent.set_aside(0)

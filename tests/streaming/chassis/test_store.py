@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rocksdict import Cache
 
+from decisioning.streaming.chassis.damage import StoreDamaged
 from decisioning.streaming.chassis.epoch import BASE, HEARTBEAT, TAKEOVER, pack_base, stamp
 from decisioning.streaming.chassis.header import FormatError, Header, pack
 from decisioning.streaming.chassis.store import META, OUTBOX, Store, StoreError, raw_key, user_key, wake_key
@@ -143,7 +144,7 @@ def test_a_damaged_store_is_refused_with_the_remedy(tmp_path: Path) -> None:
     """Damaged files are named, and that the changelog can restore them (T19)."""
     opened(tmp_path).close()
     (tmp_path / "CURRENT").write_bytes(b"nonsense\n")
-    with pytest.raises(StoreError, match="remove this directory, and it is restored from the changelog"):
+    with pytest.raises(StoreDamaged, match="set aside at the next start and restored from its changelog"):
         opened(tmp_path)
 
 

@@ -11,6 +11,7 @@ import pytest
 from faust.types import TP
 
 from decisioning.streaming.chassis.header import Header, pack
+from decisioning.streaming.chassis.observer import Silent
 from decisioning.streaming.chassis.store import StoreError
 from decisioning.streaming.chassis.table import BatchSchema, Partitions
 from decisioning.streaming.chassis.transport import App, build
@@ -75,3 +76,27 @@ async def test_backups_are_refused(app: App) -> None:
         await store.backup_partition(0)
     with pytest.raises(StoreError, match="changelog"):
         store.restore_backup(0)
+
+
+async def test_a_damaged_store_is_begun_anew_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line, one count, and the partition is restored from nothing (T19)."""
+    watch = Watch()
+    app = build(Toy(), config(bootstrap="127.0.0.1:1", data=tmp_path), watch)
+    app.states.apply_changelog_batch([batch(3, 7)])
+    await app.states.data.on_stop()
+    (tmp_path / f"{CHANGELOG}-3" / "CURRENT").write_bytes(b"nonsense\n")
+    assert app.states.data.persisted_offset(TP(CHANGELOG, 3)) is None
+    assert watch.partitions == [3]
+    assert f"{CHANGELOG}-3 was damaged" in capsys.readouterr().err
+    await app.states.data.on_stop()
+
+
+class Watch(Silent):
+    """Notes which stores were set aside."""
+
+    def __init__(self) -> None:
+        self.partitions: list[int] = []
+
+    def set_aside(self, partition: int) -> None:
+        """Note it."""
+        self.partitions.append(partition)

@@ -115,3 +115,9 @@ def test_progress_or_idleness_is_no_stall() -> None:
         """
     )
     assert code == 0
+
+
+def test_a_line_that_ends_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """What mends itself is said on stderr, as a crash is."""
+    watchdog.say("mended")
+    assert capsys.readouterr() == ("", "mended\n")
