@@ -134,12 +134,32 @@ def test_a_response_answers_the_newest_act_or_a_named_decision() -> None:
         ("time: 2026-03-02 12:00", "time: 2026-03-03 10:01", "17:9: later than `at`: nothing is handled before"),
         ("{time_zone: UTC,", "{since: 2026-03-03, time_zone: UTC,", "11:9: earlier than what comes before it"),
         ("    steps:", "    stops:", "10:5: unknown field `cases.0.stops`: did you mean `steps`?"),
+        (
+            "{act: ad, as: first}",
+            "{act: ad, reason: consent.mising}",
+            "13:27: unknown reason `consent.mising`: did you",
+        ),
+        ("{act: ad, as: first}", "[{hold: consent.gone}]", "13:19: unknown reason `consent.gone`: this family has"),
+        ("{act: ad, as: first}", "{release: dnc.erasd}", "13:18: unknown reason `dnc.erasd`: did you mean"),
+        (
+            "{act: ad, as: first}",
+            "{act: ad, considered: [{reason: dnc.erasd}]}",
+            "13:41: unknown reason `dnc.erasd`: did you mean",
+        ),
         ("case: a story", 'case: ""', "6:5: `cases.0.case`: string should have at least 1 character"),
     ],
 )
 def test_a_fault_says_where_and_what(old: str, new: str, expected: str) -> None:
     """`file:line:column`, what is wrong, and a suggestion where there is one."""
     assert any(problem.startswith(f"c.yaml:{expected}") for problem in problems(TEXT.replace(old, new)))
+
+
+def test_reasons_of_an_authors_own_are_those_of_the_rulebook() -> None:
+    """Without the rulebook any name in their families is let pass."""
+    own = TEXT.replace("{act: ad, as: first}", "{suppress: ad, as: first, reason: ineligible.staf}")
+    assert len(parse(own.encode(), "c.yaml")) == 1
+    with pytest.raises(RulebookError, match=r"c.yaml:13:43: unknown reason .*: did you mean `ineligible.staff`\?"):
+        parse(own.encode(), "c.yaml", {"ineligible.staff"})
 
 
 def test_all_faults_are_told_at_once() -> None:
