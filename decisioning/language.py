@@ -18,6 +18,9 @@ from decisioning.vocabulary import BUILT_IN, RESERVED, TRIGGERS, Declared, of_ca
 MAX_CLAUSES: Final = 500
 """How many conditions a rulebook may hold in all."""
 
+OWN_LIMIT: Final = "own_limit"
+"""The name under which `respect.frequency_cap` keeps the customer's own number, whatever the caps are."""
+
 Path = tuple[str | int, ...]
 """Where something stands in a tree: keys and places."""
 
@@ -102,6 +105,9 @@ def _twice(tree: Mapping[str, Any]) -> list[Fault]:
             name = one.get(key) if isinstance(one, Mapping) else None
             if isinstance(name, str) and name in seen:
                 found.append(Fault((*path, place, key), f"`{name}` stands there twice: each needs a name of its own"))
+            elif key == "name" and name == OWN_LIMIT:
+                message = f"`{name}` is the reason of the customer's own number: choose another name"
+                found.append(Fault((*path, place, key), message))
             seen.add(str(name))
     return found
 
