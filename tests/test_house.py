@@ -69,6 +69,7 @@ CORE = [
     "engine",
     "replay",
     "cases.model",
+    "cases.words",
     "cases.script",
     "cases.trial",
     "cases.report",

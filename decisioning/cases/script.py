@@ -16,6 +16,7 @@ import msgspec
 from pydantic import BaseModel, ValidationError
 
 from decisioning import document
+from decisioning.cases import words
 from decisioning.cases.model import (
     BY_NAME,
     CUSTOMER,
@@ -30,6 +31,7 @@ from decisioning.cases.model import (
     Weighed,
     read_time,
 )
+from decisioning.decision import Outcome
 from decisioning.errors import EventRejected, Problem, RulebookError
 from decisioning.event import Event
 from decisioning.event import parse as parse_event
@@ -180,10 +182,16 @@ class _Writer:
             "time": format_instant(time),
             "subject": CUSTOMER if subject is None else subject,
         }
+        misspelt = list(words.misspelt(TYPES[type_][1], data))
+        for where, message in misspelt:
+            self._fault((*path, *where), f"{type_}: {message}")
         try:
             return parse_event(msgspec.json.encode({**envelope, "data": _timed(data)}))
         except EventRejected as error:
-            self._fault((*path, *_path(str(error))), _advice(str(error)))
+            message = str(error)
+            if not (misspelt and "missing required field" in message):  # told already, by the name that it bears
+                place = _path(message)
+                self._fault((*path, *place), words.advice(TYPES[type_][1], data, place, message))
             return None
 
     def _names(self, scenes: Sequence[Scene]) -> None:
@@ -271,12 +279,6 @@ def _path(message: str) -> list[str | int]:
     return [int(number) if number else name for name, number in steps]
 
 
-def _advice(message: str) -> str:
-    if re.search(r"Expected `str`, got `(int|float)`", message):
-        return f"{message}: put it in quotes"
-    return message
-
-
 def _problems(tree: Any, error: ValidationError) -> list[Problem]:
     """Every fault of shape, where it stands; at most `MAX_PROBLEMS`."""
     return [_problem(tree, dict(fault)) for fault in error.errors()[:MAX_PROBLEMS]]
@@ -288,11 +290,19 @@ def _problem(tree: Any, fault: dict[str, Any]) -> Problem:
     path = ".".join(str(part) for part in loc)
     if fault["type"] == "extra_forbidden":
         close = difflib.get_close_matches(str(loc[-1]), _known(loc), n=1)
-        return Problem(line, column, f"unknown field `{path}`" + (f": did you mean `{close[0]}`?" if close else ""))
+        hint = f": did you mean `{close[0]}`?" if close else ""
+        if not close and "expect" in loc and "considered" not in loc:
+            hint = f": a decision is one of {', '.join(f'`{one.value}`' for one in Outcome)}"
+        return Problem(line, column, f"unknown field `{path}`{hint}")
     if fault["type"] == "missing":
         return Problem(line, column, f"`{path}` is missing")
     message = str(fault["msg"]).removeprefix("Value error, ")
-    return Problem(line, column, f"`{path}`: {message[:1].lower()}{message[1:]}")
+    shown = f" (`{fault['input']}`)" if isinstance(fault["input"], str) and fault["input"] else ""
+    if fault["type"] == "literal_error":
+        message = words.choice(str(fault["input"]), re.findall(r"'([^']*)'", str(fault["ctx"]["expected"])))
+    elif fault["type"] == "list_type" and loc[-1] == "expect":
+        message = "write `silence`, a decision such as `{act: name}`, or a list of them"
+    return Problem(line, column, f"`{path}`{shown}: {message[:1].lower()}{message[1:]}")
 
 
 def _written(tree: Any, loc: Sequence[str | int]) -> tuple[str | int, ...]:
