@@ -12,11 +12,11 @@ number. Then `holds` raises `ConditionError`, and whoever asked keeps silent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from cel_expr_python import cel
 
@@ -65,12 +65,21 @@ class ConditionError(DecisioningError):
         self.clause = clause
 
 
+class Comparison(NamedTuple):
+    """A name that a condition holds against a text: the text, and its place in the condition, in characters."""
+
+    name: str
+    text: str
+    offset: int
+
+
 class Condition:
     """A checked condition: `text` as it was written, `reads` the names that it reads, `times` those of them that
-    are timestamps."""
+    are timestamps, `compares` the texts that names are held against."""
 
-    def __init__(self, text: str, expression: Any, kinds: Schema) -> None:
+    def __init__(self, text: str, expression: Any, kinds: Schema, compares: tuple[Comparison, ...] = ()) -> None:
         self.text = text
+        self.compares = compares
         self.reads = tuple(sorted(kinds))
         self._expression = expression
         self.times = frozenset(name for name, kind in kinds.items() if kind is Kind.TIMESTAMP)
@@ -132,7 +141,7 @@ def _parsed(text: str, names: tuple[tuple[str, Kind], ...]) -> Condition:
     kinds = {
         part.name: schema[part.name] for part in checked.root.walk() if part.kind == "name" and part.name in schema
     }
-    return Condition(text, expression, kinds)
+    return Condition(text, expression, kinds, tuple(_compared(checked.root)))
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -199,6 +208,15 @@ def _loops(root: syntax.Part) -> list[ConditionFault]:
         for inner in part.walk()
         if inner.kind == "loop"
     ]
+
+
+def _compared(root: syntax.Part) -> Iterator[Comparison]:
+    for call in root.walk():
+        if call.kind != "call" or call.name not in ("_==_", "_!=_", "@in") or len(call.parts) != 2:
+            continue
+        names = [part.name for part in call.parts if part.kind == "name"]
+        texts = [text for part in call.parts for text in (part.parts if part.kind == "list" else (part,))]
+        yield from (Comparison(name, one.text, one.offset) for name in names for one in texts if one.text is not None)
 
 
 def _wrong_constants(environment: Any, checked: syntax.Checked, part: syntax.Part) -> list[ConditionFault]:

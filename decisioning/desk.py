@@ -160,10 +160,19 @@ def _problems(path: Path) -> list[Problem]:
     if _book_name(path.name) is None:
         return lint.check(path.read_bytes(), str(path))
     try:
-        casebook.parse(path.read_bytes(), str(path))
+        casebook.parse(path.read_bytes(), str(path), _reasons_beside(path))
     except RulebookError as error:
         return error.problems
     return []
+
+
+def _reasons_beside(cases: Path) -> frozenset[str]:
+    """The reasons that the rulebook beside a cases file can give; none where it cannot be read."""
+    rules = cases.with_name(_book_name(cases.name) or cases.name)
+    try:
+        return report.given(Policy(rulebooks.parse(rules.read_bytes(), str(rules)), Catalogue()))
+    except (OSError, RulebookError):
+        return frozenset()
 
 
 def _try(rules: Path, cases: Path) -> int:
@@ -187,7 +196,7 @@ def _read(rules: Path, cases: Path) -> tuple[Rulebook, tuple[Script, ...]] | Non
         if not cases.exists():
             print(f"{rules} has no cases: write {cases}, or name a file with --cases", file=sys.stderr)
             return None
-        return book, casebook.parse(cases.read_bytes(), str(cases))
+        return book, casebook.parse(cases.read_bytes(), str(cases), report.given(Policy(book, Catalogue())))
     except RulebookError as error:
         _refused(error)
         return None

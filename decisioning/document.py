@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import (
     AliasEvent,
@@ -32,6 +33,13 @@ MAX_DEPTH: Final = 40
 MAX_NODES: Final = 50_000
 MAX_SCALAR: Final = 2_000
 MAX_DUPLICATES: Final = 50
+
+
+class _Constructor(RoundTripConstructor):
+    """A date is a text, as in YAML 1.2: whoever reads it says what is wrong with it, and where."""
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", RoundTripConstructor.construct_yaml_str)
 
 
 def read(text: bytes, source: str) -> Any:
@@ -56,6 +64,7 @@ def load(text: bytes, source: str, nodes: int = MAX_NODES) -> tuple[Any, list[Pr
     try:
         duplicates = _guard(content, source, nodes)
         yaml = YAML(typ="rt", pure=True)
+        yaml.Constructor = _Constructor
         yaml.allow_duplicate_keys = bool(duplicates)
         return yaml.load(content), duplicates
     except RulebookError:

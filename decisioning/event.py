@@ -19,7 +19,14 @@ from msgspec import Meta, Raw, Struct
 
 from decisioning.errors import EventRejected, Fault
 from decisioning.instant import instant, parse_instant
-from decisioning.payload import TYPES, CustomerPreferenceSet, CustomerUpdated, Data, ProductDescribed
+from decisioning.payload import (
+    TYPES,
+    ContactWithdrawn,
+    CustomerPreferenceSet,
+    CustomerUpdated,
+    Data,
+    ProductDescribed,
+)
 from decisioning.zones import UnknownZone, zone
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -153,6 +160,10 @@ def _data(decoder: msgspec.json.Decoder[Data], type_: str, data: bytes | Raw) ->
         raise EventRejected(fault, f"{type_}: {message}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EventRejected(Fault.NOT_JSON, f"{type_}: the data is not JSON: {_plain(error)}") from None
+    if isinstance(content, ContactWithdrawn) and content.request_id is None and content.campaign is None:
+        raise EventRejected(
+            Fault.MISSING_FIELD, f"{type_}: name a `request_id` or a `campaign`, or nothing is withdrawn"
+        )
     try:
         _check(content)
     except (ValueError, OverflowError) as error:

@@ -12,11 +12,14 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
-from decisioning.condition import ConditionRejected, Schema, parse
-from decisioning.vocabulary import BUILT_IN, RESERVED, TRIGGERS, Declared, of_candidate, of_events
+from decisioning.condition import Condition, ConditionRejected, Schema, parse
+from decisioning.vocabulary import BUILT_IN, RESERVED, TRIGGERS, Declared, of_candidate, of_events, words_of
 
 MAX_CLAUSES: Final = 500
 """How many conditions a rulebook may hold in all."""
+
+OWN_LIMIT: Final = "own_limit"
+"""The name under which `respect.frequency_cap` keeps the customer's own number, whatever the caps are."""
 
 Path = tuple[str | int, ...]
 """Where something stands in a tree: keys and places."""
@@ -43,9 +46,10 @@ def faults(tree: Any) -> list[Fault]:
     written = list(conditions(tree, attributes))
     if len(written) > MAX_CLAUSES:
         return [*found, Fault(("actions",), f"more than {MAX_CLAUSES} conditions: split the rulebook")]
+    channels = [one for one in _list(tree.get("channels")) if isinstance(one, str)]
     for path, text, schema in written:
         try:
-            parse(text, schema)
+            found += [Fault(path, *fault) for fault in _never_so(parse(text, schema), channels)]
         except ConditionRejected as error:
             found += [
                 Fault(path, fault.message, fault.offset, fault.text)
@@ -53,6 +57,14 @@ def faults(tree: Any) -> list[Fault]:
                 if fault.text not in broken
             ]
     return [*found, *_twice(tree), *_channels(tree)]
+
+
+def _never_so(condition: Condition, channels: Sequence[str]) -> Iterator[tuple[str, int, str]]:
+    """Texts that a name with a closed list can never be: message, place and text."""
+    for name, text, offset in condition.compares:
+        known, also = (channels, "declared are") if name == "candidate.channel" else (words_of(name), "it is one of")
+        if known and text not in known:
+            yield f"`{name}` is never `{text[:100]}`{_close(text, known, also)}", offset, text
 
 
 def _attributes(written: Any) -> tuple[dict[str, Declared], list[Fault]]:
@@ -102,6 +114,9 @@ def _twice(tree: Mapping[str, Any]) -> list[Fault]:
             name = one.get(key) if isinstance(one, Mapping) else None
             if isinstance(name, str) and name in seen:
                 found.append(Fault((*path, place, key), f"`{name}` stands there twice: each needs a name of its own"))
+            elif key == "name" and name == OWN_LIMIT:
+                message = f"`{name}` is the reason of the customer's own number: choose another name"
+                found.append(Fault((*path, place, key), message))
             seen.add(str(name))
     return found
 
@@ -131,9 +146,10 @@ def _channels(tree: Mapping[str, Any]) -> list[Fault]:
     ]
 
 
-def _close(word: str, known: Sequence[str]) -> str:
+def _close(word: str, known: Sequence[str], else_: str = "declared are") -> str:
     close = difflib.get_close_matches(word, known, n=1)
-    return f": did you mean `{close[0]}`?" if close else f": declared are {', '.join(f'`{one}`' for one in known[:20])}"
+    there = ", ".join(f"`{one}`" for one in known[:20] if one)
+    return f": did you mean `{close[0]}`?" if close else f": {else_} {there}"
 
 
 def _names(written: Any) -> list[str]:

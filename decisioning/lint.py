@@ -8,6 +8,7 @@ load and be silent, and an author would learn of it from a customer. `load` is w
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -61,7 +62,7 @@ def lint(book: Rulebook, tree: Any) -> list[Problem]:
     plain = document.plain(tree)
     conditions = _conditions(plain, book)
     found = [
-        *_unread(book, conditions),
+        *_unread(book, plain, conditions),
         *_constant(conditions),
         *_rules(book, plain),
         *_caps(book.rule("frequency_cap")),
@@ -78,7 +79,7 @@ def lint(book: Rulebook, tree: Any) -> list[Problem]:
 def _conditions(plain: Any, book: Rulebook) -> list[tuple[Path, Condition]]:
     """Every condition that compiles, and where it stands."""
     found = []
-    for path, text, schema in language.conditions(plain, book.attributes) if isinstance(plain, Mapping) else ():
+    for path, text, schema in language.conditions(plain, book.attributes):
         try:
             found.append((path, parse(text, schema)))
         except ConditionRejected:
@@ -86,9 +87,14 @@ def _conditions(plain: Any, book: Rulebook) -> list[tuple[Path, Condition]]:
     return found
 
 
-def _unread(book: Rulebook, conditions: list[tuple[Path, Condition]]) -> Iterator[Fault]:
+def _unread(book: Rulebook, plain: Any, conditions: list[tuple[Path, Condition]]) -> Iterator[Fault]:
+    """Attributes that nobody reads; one that stands in a condition with a fault of its own is left alone."""
     read_names = {name for _, condition in conditions for name in condition.reads}
+    compiled = {path for path, _ in conditions}
+    broken = [text for path, text, _ in language.conditions(plain, book.attributes) if path not in compiled]
     for name in book.attributes:
+        if any(re.search(rf"\bcustomer\.{name}\b", text) for text in broken):
+            continue
         if f"customer.{name}" not in read_names and f"customer.{name}" not in _TAKEN:
             yield Fault(("attributes", name), "no condition reads it: leave it out, or use it")
 

@@ -243,7 +243,7 @@ class ContactRequested(Data, frozen=True):
 
 
 class ContactWithdrawn(Data, frozen=True):
-    """Nothing deferred or live of that request or campaign stands any more."""
+    """Nothing deferred or live of that request or campaign stands any more; one of the two must be named."""
 
     request_id: Id | None = None
     campaign: Word | None = None

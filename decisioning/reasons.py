@@ -6,6 +6,8 @@ To add a reason, add its line here and name it in the suppressor that gives it.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
 
@@ -353,6 +355,24 @@ OPEN: Final[dict[str, Reason]] = {
     ),
 }
 """Families in which a rulebook gives reasons of its own, by the name of its cap or clause, with their sentences."""
+
+
+def unknown(code: str, given: Collection[str] = ()) -> str | None:
+    """What is wrong with a reason that nobody can give, and which one was meant; None for one that is known.
+
+    `given` are those that a rulebook can give; without them any name in a family of a rulebook's own is let pass.
+    """
+    family, _, detail = code.partition(".")
+    if code in REASONS or code in given or (family in OPEN and detail and not given):
+        return None
+    known = list(dict.fromkeys((*REASONS, *given)))
+    inside = {one.partition(".")[2]: one for one in known if one.startswith(f"{family}.")}
+    near = difflib.get_close_matches(detail, inside, n=1) or difflib.get_close_matches(code, known, n=1, cutoff=0.8)
+    if near and not (inside and near[0].startswith(f"{family}.")):
+        return f"unknown reason `{code}`: did you mean `{inside.get(near[0], near[0])}`?"
+    families = dict.fromkeys(one.partition(".")[0] for one in (*known, *OPEN))
+    hint = f"this family has {', '.join(f'`{one}`' for one in inside.values())}" if inside else None
+    return f"unknown reason `{code}`: {hint or 'families are ' + ', '.join(families)}"
 
 
 def describe(code: str) -> Reason:

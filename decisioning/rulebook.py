@@ -143,7 +143,7 @@ def _problem(tree: Any, plain: Any, fault: dict[str, Any]) -> Problem:
     """A fault of shape in an author's words."""
     loc = tuple(part for part in fault["loc"] if part != "[key]")
     line, column = document.place(tree, loc)
-    path = ".".join(str(part) for part in loc)
+    path = ".".join(str(part) for part in _written(plain, loc))
     if fault["type"] == "extra_forbidden":
         return Problem(line, column, f"unknown field `{path}`{_suggestion(loc)}")
     if fault["type"] == "missing":
@@ -156,14 +156,27 @@ def _problem(tree: Any, plain: Any, fault: dict[str, Any]) -> Problem:
     if fault["type"] == "model_type" and (names := _fields_at(loc)):
         shown += f": a mapping of {', '.join(f'`{name}`' for name in names)}"
         return Problem(line, column, f"`{path}`{shown}")
+    if text is None and fault["type"] in _IN_WORDS:
+        return Problem(line, column, f"`{path}`: nothing stands behind it: write a value, or leave the line out")
     message = _IN_WORDS.get(fault["type"]) or _bound(text, fault) or str(fault["msg"]).removeprefix("Value error, ")
     return Problem(line, column, f"`{path}`{shown}: {message[:1].lower()}{message[1:]}")
+
+
+def _written(plain: Any, loc: Sequence[str | int]) -> list[str | int]:
+    """A model's path as it stands in the text: without the field of a list that stands for a model with one field."""
+    found: list[str | int] = []
+    for part in loc:
+        if not (isinstance(part, str) and isinstance(language.reach(plain, *found), list)):
+            found.append(part)
+    return found
 
 
 def _bound(text: object, fault: dict[str, Any]) -> str | None:
     """A bound of a duration as a duration, a length and a pattern in words."""
     if fault["type"] == "too_short":
         return f"needs {fault['ctx']['min_length']} or more"
+    if fault["type"] == "too_long" and isinstance(fault["input"], Mapping) and fault["ctx"]["max_length"] == 1:
+        return "one name each: start every entry with `- `"
     if fault["type"] == "too_long":
         return f"{fault['ctx']['actual_length']} are too many: at most {fault['ctx']['max_length']}"
     bounds = [bound for key, bound in fault.get("ctx", {}).items() if key in ("lt", "le", "gt", "ge")]

@@ -14,7 +14,7 @@ import msgspec
 from decisioning.cases.model import Book
 from decisioning.decision import SOURCE, TYPE_PREFIX, Outcome
 from decisioning.instant import format_duration
-from decisioning.payload import TYPES
+from decisioning.payload import TYPES, ContactWithdrawn
 from decisioning.rulebook import Rulebook
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -56,6 +56,10 @@ def event() -> Schema:
         definitions |= found
         then: Schema = {"properties": {"data": {"$ref": ref}}}
         required = [field.encode_name for field in msgspec.structs.fields(model) if field.required]
+        if model is ContactWithdrawn:
+            named = ({"required": [name], "properties": {name: _TEXT}} for name in ("request_id", "campaign"))
+            then["properties"]["data"] = {"$ref": ref, "anyOf": list(named)}
+            required = ["request_id", "campaign"]
         then["required"] = (["data"] if required else []) + ([] if topic == "products" else ["subject"])
         rules.append({"if": {"properties": {"type": {"const": type_}}, "required": ["type"]}, "then": then})
     properties = {

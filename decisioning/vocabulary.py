@@ -18,7 +18,7 @@ from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, model
 
 from decisioning.condition import Kind, Value
 from decisioning.instant import parse_instant
-from decisioning.payload import TYPES
+from decisioning.payload import TYPES, Class
 from decisioning.shape import Rule
 
 RESERVED: Final = frozenset({
@@ -153,6 +153,27 @@ def fields(event_type: str) -> dict[str, Kind]:
     """The plain fields of an event type as names (`event.order_id`) with their types, after its type and time."""
     hints = {"type": str, "time": datetime, **get_type_hints(TYPES[event_type][1])}
     return {f"event.{name}": kind for name, hint in hints.items() if (kind := _kind(hint)) is not None}
+
+
+@cache
+def words_of(name: str) -> tuple[str, ...]:
+    """The texts that a name can hold where their list is closed, () where it may hold any."""
+    prefix, _, own = name.partition(".")
+    if name == "candidate.class":
+        return get_args(Class)
+    if name == "order.status":
+        return ("", "placed", "shipped", "delivered", "cancelled")
+    if name == "event.type":
+        return TRIGGERS
+    hints = [get_type_hints(model).get(own) for _, model in TYPES.values()] if prefix == "event" else []
+    found = [_words(hint) for hint in hints if hint is not None]
+    return tuple(dict.fromkeys(word for words in found for word in words)) if all(found) else ()
+
+
+def _words(hint: Any) -> tuple[str, ...]:
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    return next((found for inner in get_args(hint) if (found := _words(inner))), ())
 
 
 @cache

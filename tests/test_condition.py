@@ -181,3 +181,13 @@ def test_all_mistakes_are_told_at_once() -> None:
         condition("customer.teir == 'x' && customer.spent == 5 && nothing")
     assert [fault.text for fault in found.value.faults] == ["customer.teir", "==", "nothing"]
     assert "did you mean `customer.tier`?" in str(found.value)
+
+
+def test_a_condition_says_what_it_compares() -> None:
+    """Names against texts, either way round and in lists; a text that is worked out is anybody's guess."""
+    condition = parse("a == 'x' || 'y' != a || a in ['z', b] || a + 'q' == b", {"a": Kind.STRING, "b": Kind.STRING})
+    assert [(one.name, one.text, one.offset) for one in condition.compares] == [
+        ("a", "x", 5),
+        ("a", "y", 12),
+        ("a", "z", 30),
+    ]

@@ -55,6 +55,25 @@ def test_check_says_all_faults(rules: Path, capsys: pytest.CaptureFixture[str]) 
     assert len(told.err.splitlines()) == 2
 
 
+def test_check_reads_the_reasons_of_cases_beside_their_rulebook(
+    rules: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A misspelt one is a fault, in `check` as in `test`; without the rulebook an author's own name is let pass."""
+    cases = desk.cases_of(rules)
+    cases.write_text(
+        CASES.replace("{act: ad", "{suppress: ad, reason: ineligible.staff").replace(
+            ", valid_until: 2026-03-02 12:00", ""
+        )
+    )
+    message = f"{cases}:7:32: unknown reason `ineligible.staff`: this family has `ineligible.topic_off`"
+    for code in (desk.check([cases]), desk.try_cases([rules])):
+        assert code == 1
+    told = capsys.readouterr().err.splitlines()
+    assert told == [message, message]
+    rules.write_text("rulebook: [")
+    assert desk.check([cases]) == 0
+
+
 def test_every_file_of_a_folder_may_be_named(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`*.yaml` names cases too: they are checked as cases, and played once, with their rulebook."""
     both = [desk.cases_of(rules), rules]

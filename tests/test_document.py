@@ -19,6 +19,12 @@ def test_every_key_and_item_has_its_place() -> None:
     assert place(tree, ("nowhere",)) == (1, 1)
 
 
+@pytest.mark.parametrize("date", ["2026-12-24", "2026-13-24", "2026-03-02T10:15:00+01:00", "2026-03-02 10:15"])
+def test_a_date_is_a_text_as_it_was_written(date: str) -> None:
+    """YAML 1.2 knows no dates: one that is none has its place and is told by whoever wanted a date."""
+    assert plain(read(f"day: {date}".encode(), "a.yaml")) == {"day": date}
+
+
 def test_the_place_of_a_value_is_behind_its_key() -> None:
     """Or that of the key where there is no value of its own."""
     tree = read(b"a: 1\nb:\n  - c: 2\n    d: [x, y]\n", "f")

@@ -70,6 +70,7 @@ CORE = [
     "engine",
     "replay",
     "cases.model",
+    "cases.words",
     "cases.script",
     "cases.trial",
     "cases.report",

@@ -86,7 +86,7 @@ TABLE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"score": 10, "text": "t", "touchpoint": "p", "decision_id": "d"},
     ),
     "contact.requested": ("contact-requests", {"request_id": "r", "candidates": [CANDIDATE]}, {"campaign": "c"}),
-    "contact.withdrawn": ("contact-requests", {}, {"request_id": "r", "campaign": "c"}),
+    "contact.withdrawn": ("contact-requests", {"request_id": "r"}, {"campaign": "c"}),
     "product.described": (
         "products",
         {"sku": "A", "category": "k", "price": "1.00", "currency": "GBP"},
@@ -186,6 +186,14 @@ def test_a_known_field_of_a_wrong_type_cannot_be_read(type_: str, field: str) ->
 def test_an_unlisted_value_cannot_be_read(type_: str, field: str, value: object) -> None:
     """A closed list, a range, a zone or a time of day that is none (readings 7 and 8)."""
     assert fault(type_, {**TABLE[type_][1], field: value}) in (Fault.WRONG_TYPE, Fault.MISSING_FIELD)
+
+
+def test_a_withdrawal_names_a_request_or_a_campaign() -> None:
+    """Either is enough, and neither is optional: `request_id or campaign` (section 2, reading 8)."""
+    for named in ({"request_id": "r"}, {"campaign": "c"}):
+        assert event("contact.withdrawn", "2026-03-02 10:15", named).data is not None
+    assert fault("contact.withdrawn", {}) is Fault.MISSING_FIELD
+    assert fault("contact.withdrawn", {"request_id": None, "campaign": None}) is Fault.MISSING_FIELD
 
 
 @pytest.mark.parametrize("value", [0, -1, 2.5, "2.5", "-0.5", 10**30, None])

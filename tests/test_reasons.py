@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from decisioning.judge import ALLOWED, OUTRANKED
-from decisioning.reasons import OPEN, REASONS, describe
+from decisioning.reasons import OPEN, REASONS, describe, unknown
 from decisioning.suppress import ORDER
 
 FAMILIES = {
@@ -61,3 +61,16 @@ def test_an_authors_own_reason_is_told_by_its_name() -> None:
 def test_a_reason_that_nobody_gives_still_says_something() -> None:
     """One of a newer version, read by an older one."""
     assert describe("weather.rain").customer == "weather: rain."
+
+
+def test_a_reason_that_no_rule_gives_is_told_with_the_one_that_was_meant() -> None:
+    """An author's own names are let pass until the rulebook is at hand, which says what they are."""
+    assert unknown("consent.missing") is None
+    assert unknown("ineligible.staff") is None
+    assert unknown("ineligible.") is not None
+    assert unknown("consent.mising") == "unknown reason `consent.mising`: did you mean `consent.missing`?"
+    own = {*REASONS, "ineligible.staff"}
+    assert unknown("ineligible.staff", own) is None
+    assert unknown("ineligible.staf", own) == "unknown reason `ineligible.staf`: did you mean `ineligible.staff`?"
+    assert unknown("survey.xyzzy") == "unknown reason `survey.xyzzy`: this family has `survey.no_plan`"
+    assert (unknown("rain.today") or "").startswith("unknown reason `rain.today`: families are allowed, dnc, ")

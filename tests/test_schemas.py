@@ -159,6 +159,15 @@ def test_what_cannot_be_read_is_not_valid(wrong: dict[str, Any]) -> None:
     assert faults("event", {**good, **wrong})
 
 
+def test_a_withdrawal_that_names_nothing_is_not_valid() -> None:
+    """One of two fields is required: a plain list of required fields cannot say it."""
+    withdrawn = {"specversion": "1.0", "id": "1", "source": "/s", "type": "contact.withdrawn", "subject": "c"}
+    withdrawn["time"] = "2026-03-02T10:15:00Z"
+    assert faults("event", {**withdrawn, "data": {"campaign": "spring"}}) == []
+    assert faults("event", {**withdrawn, "data": {"request_id": None}})
+    assert faults("event", withdrawn)
+
+
 @cache
 def said() -> tuple[Decision, ...]:
     """Every decision of all shipped cases."""

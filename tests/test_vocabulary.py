@@ -16,6 +16,7 @@ from decisioning.vocabulary import (
     is_about_an_order,
     of_candidate,
     of_events,
+    words_of,
 )
 
 TIER = {"tier": Declared(type=Kind.STRING)}
@@ -119,3 +120,14 @@ def test_a_default_is_of_its_attributes_type(type_: str, default: object) -> Non
     """Else every customer without the attribute would err."""
     with pytest.raises(ValidationError):
         Declared.model_validate({"type": type_, "default": default})
+
+
+def test_closed_lists_are_known_and_open_ones_are_not() -> None:
+    """What a name can never be is an author's slip; what a customer or a shop may send is anything."""
+    assert words_of("candidate.class") == ("marketing", "survey", "service", "care")
+    assert words_of("event.severity") == ("low", "normal", "high")
+    assert words_of("event.kind")[0] == "bereavement"
+    assert "cancelled" in words_of("order.status")
+    assert "order.shipped" in words_of("event.type")
+    for name in ("event.topic", "event.nothing", "customer.country", "customer.tier", "candidate.topic", "now"):
+        assert words_of(name) == ()

@@ -31,6 +31,17 @@ class Missed(NamedTuple):
     defaults: tuple[str, ...]
 
 
+def given(policy: Policy) -> frozenset[str]:
+    """Every reason that a case of this rulebook may name, those under names of the author's own included."""
+    own = {
+        reason
+        for class_ in EVERY_CLASS
+        for one in policy.suppressors(class_, keeps_quiet=True)
+        for reason in one.gives()
+    }
+    return frozenset(REASONS) | own
+
+
 def possible(policy: Policy) -> Missed:
     """Every reason that decisions under this policy can carry, and the actions that it writes."""
     book = policy.rulebook

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 from pydantic import BaseModel, ValidationError
 
 from decisioning import document
+from decisioning.cases import words
 from decisioning.cases.model import (
     BY_NAME,
     CUSTOMER,
     IN_FULL,
+    NEVER,
     Book,
     Case,
     Expected,
@@ -29,11 +31,13 @@ from decisioning.cases.model import (
     Weighed,
     read_time,
 )
+from decisioning.decision import Outcome
 from decisioning.errors import EventRejected, Problem, RulebookError
 from decisioning.event import Event
 from decisioning.event import parse as parse_event
 from decisioning.instant import format_instant
 from decisioning.payload import TYPES, Moment
+from decisioning.reasons import unknown
 
 MAX_PROBLEMS: Final = 50
 SOURCE: Final = "/case"
@@ -66,8 +70,11 @@ class Script(NamedTuple):
     column: int
 
 
-def parse(text: bytes, source: str) -> tuple[Script, ...]:
-    """The cases in the bytes of a file; RulebookError with `source:line:column` for each fault."""
+def parse(text: bytes, source: str, reasons: Collection[str] = ()) -> tuple[Script, ...]:
+    """The cases in the bytes of a file; RulebookError with `source:line:column` for each fault.
+
+    `reasons` are those that the rulebook can give; without them any name of an author's own is let pass as one.
+    """
     tree = document.read(text, source)
     if not isinstance(tree, Mapping):
         raise RulebookError(source, [Problem(1, 1, "a cases file is a mapping: start with `cases:`")])
@@ -76,7 +83,7 @@ def parse(text: bytes, source: str) -> tuple[Script, ...]:
     except ValidationError as error:
         raise RulebookError(source, _problems(tree, error)) from None
     problems: list[Problem] = []
-    scripts = tuple(_Writer(tree, book, place, problems).script() for place in range(len(book.cases)))
+    scripts = tuple(_Writer(tree, book, place, problems, reasons).script() for place in range(len(book.cases)))
     names = [script.name for script in scripts]
     for script in scripts:
         if names.count(script.name) > 1:
@@ -89,12 +96,15 @@ def parse(text: bytes, source: str) -> tuple[Script, ...]:
 class _Writer:
     """Makes one case ready and notes what is wrong with it."""
 
-    def __init__(self, tree: Any, book: Book, place: int, problems: list[Problem]) -> None:
+    def __init__(
+        self, tree: Any, book: Book, place: int, problems: list[Problem], reasons: Collection[str] = ()
+    ) -> None:
         self._tree = tree
         self._book = book
         self._case: Case = book.cases[place]
         self._path: tuple[str | int, ...] = ("cases", place)
         self._problems = problems
+        self._reasons = reasons
 
     def script(self) -> Script:
         """The case, with an event wherever one could be made."""
@@ -103,6 +113,7 @@ class _Writer:
         opening = [*self._products(min([first, *(event.time for event in person)])), *person]
         scenes = [self._scene(step, number) for number, step in enumerate(self._case.steps)]
         self._names(scenes)
+        self._known(scenes)
         self._times(scenes, opening)
         line, column = document.place(self._tree, self._path)
         return Script(self._case.case, self._case.story, tuple(opening), tuple(scenes), line, column)
@@ -171,10 +182,16 @@ class _Writer:
             "time": format_instant(time),
             "subject": CUSTOMER if subject is None else subject,
         }
+        misspelt = list(words.misspelt(TYPES[type_][1], data))
+        for where, message in misspelt:
+            self._fault((*path, *where), f"{type_}: {message}")
         try:
             return parse_event(msgspec.json.encode({**envelope, "data": _timed(data)}))
         except EventRejected as error:
-            self._fault((*path, *_path(str(error))), _advice(str(error)))
+            message = str(error)
+            if not (misspelt and "missing required field" in message):  # told already, by the name that it bears
+                place = _path(message)
+                self._fault((*path, *place), words.advice(TYPES[type_][1], data, place, message))
             return None
 
     def _names(self, scenes: Sequence[Scene]) -> None:
@@ -189,6 +206,23 @@ class _Writer:
                     if name is not None and name not in known:
                         self._fault((*path, "expect"), f"no decision before this one is called `{name}`")
                 known.update([one.as_] if one.as_ is not None else [])
+
+    def _known(self, scenes: Sequence[Scene]) -> None:
+        """Reasons that no rule gives: such an expectation could only fail."""
+        for number, scene in enumerate(scenes):
+            for place, one in enumerate(scene.expect or ()):
+                path = (*self._path, "steps", number, "expect", place)
+                weighed = enumerate(one.considered or ())
+                named: list[tuple[tuple[str | int, ...], str | None]] = [
+                    (("hold",), one.hold),
+                    (("release",), one.release),
+                    (("reason",), one.reason),
+                    *((("considered", at, "reason"), each.reason) for at, each in weighed),
+                ]
+                for key, reason in named:
+                    fault = unknown(reason, self._reasons) if reason is not None and reason != NEVER else None
+                    if fault is not None:
+                        self._fault(_written(self._tree, (*path, *key)), fault)
 
     def _times(self, scenes: Sequence[Scene], opening: Sequence[Event]) -> None:
         """Steps are handled one after the other; only what is handled late happened before the step in front of it."""
@@ -245,12 +279,6 @@ def _path(message: str) -> list[str | int]:
     return [int(number) if number else name for name, number in steps]
 
 
-def _advice(message: str) -> str:
-    if re.search(r"Expected `str`, got `(int|float)`", message):
-        return f"{message}: put it in quotes"
-    return message
-
-
 def _problems(tree: Any, error: ValidationError) -> list[Problem]:
     """Every fault of shape, where it stands; at most `MAX_PROBLEMS`."""
     return [_problem(tree, dict(fault)) for fault in error.errors()[:MAX_PROBLEMS]]
@@ -262,11 +290,19 @@ def _problem(tree: Any, fault: dict[str, Any]) -> Problem:
     path = ".".join(str(part) for part in loc)
     if fault["type"] == "extra_forbidden":
         close = difflib.get_close_matches(str(loc[-1]), _known(loc), n=1)
-        return Problem(line, column, f"unknown field `{path}`" + (f": did you mean `{close[0]}`?" if close else ""))
+        hint = f": did you mean `{close[0]}`?" if close else ""
+        if not close and "expect" in loc and "considered" not in loc:
+            hint = f": a decision is one of {', '.join(f'`{one.value}`' for one in Outcome)}"
+        return Problem(line, column, f"unknown field `{path}`{hint}")
     if fault["type"] == "missing":
         return Problem(line, column, f"`{path}` is missing")
     message = str(fault["msg"]).removeprefix("Value error, ")
-    return Problem(line, column, f"`{path}`: {message[:1].lower()}{message[1:]}")
+    shown = f" (`{fault['input']}`)" if isinstance(fault["input"], str) and fault["input"] else ""
+    if fault["type"] == "literal_error":
+        message = words.choice(str(fault["input"]), re.findall(r"'([^']*)'", str(fault["ctx"]["expected"])))
+    elif fault["type"] == "list_type" and loc[-1] == "expect":
+        message = "write `silence`, a decision such as `{act: name}`, or a list of them"
+    return Problem(line, column, f"`{path}`{shown}: {message[:1].lower()}{message[1:]}")
 
 
 def _written(tree: Any, loc: Sequence[str | int]) -> tuple[str | int, ...]:

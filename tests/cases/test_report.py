@@ -97,3 +97,11 @@ def test_only_what_the_rule_in_force_can_give_is_asked_for() -> None:
         "quiet_hours.blackout",
         "holdout.control",
     }
+
+
+def test_a_case_may_name_whatever_the_rulebook_can_give() -> None:
+    """The table's reasons, and those under names of the author's own."""
+    caps = "respect: {frequency_cap: {caps: [{name: hourly, limit: 1, per: 1h}]}}\n"
+    given = report.given(Policy(parse_rulebook(BARE + caps.encode(), "r.yaml"), Catalogue()))
+    assert {"frequency_cap.hourly", "consent.missing", "order.delayed"} <= given
+    assert "frequency_cap.daily" not in given

@@ -115,8 +115,15 @@ def test_a_response_answers_the_newest_act_or_a_named_decision() -> None:
         ("customer: usual", "customer: usal", "8:5: no customer `usal` under `customers`: did you mean `usual`?"),
         ("customer: usual", "customer: {zone: UTC}", "8:16: unknown field `cases.0.customer.zone`"),
         ("contact.requested", "contact.request", "12:9: unknown field `cases.0.steps.0.contact.request`: did you mean"),
-        ("at: 2026-03-02 10:15", "at: 10:15", "11:9: `cases.0.steps.0.at`: not a time: write `2026-03-02 10:15`"),
-        ("class: marketing", "class: advert", "12:55: contact.requested: "),
+        (
+            "at: 2026-03-02 10:15",
+            "at: 10:15",
+            "11:9: `cases.0.steps.0.at` (`10:15`): not a time: write `2026-03-02 10:15`",
+        ),
+        ("class: marketing", "class: marketting", "12:55: contact.requested: `marketting`: did you mean `marketing`?"),
+        ("class: marketing", "clas: marketing", "12:55: contact.requested: unknown field `clas`: did you mean `class`"),
+        ("{act: ad, as: first}", "{deny: ad}", "13:18: unknown field `cases.0.steps.0.expect.deny`: a decision is one"),
+        ("{act: ad, as: first}", "silent", "13:9: `cases.0.steps.0.expect` (`silent`): write `silence`, a decision"),
         (
             "category: things",
             "category: 7",
@@ -128,18 +135,42 @@ def test_a_response_answers_the_newest_act_or_a_named_decision() -> None:
             "response.failed: {decision_id: x}",
             "14:9: no decision before this step is called `x`",
         ),
-        ("consents: [marketing]", "consents: [fun]", "2:38: `customers.usual.consents.0.purpose`: input should be"),
+        (
+            "consents: [marketing]",
+            "consents: [fun]",
+            "2:38: `customers.usual.consents.0.purpose` (`fun`): known here are `marketing`, `survey`, ",
+        ),
         ("at: 2026-03-02 11:00", "at: 2026-03-02 10:14", "14:9: earlier than what comes before it: `at` is when"),
         ("until: 2026-03-04", "until: 2026-03-01", "22:9: earlier than what comes before it"),
         ("time: 2026-03-02 12:00", "time: 2026-03-03 10:01", "17:9: later than `at`: nothing is handled before"),
         ("{time_zone: UTC,", "{since: 2026-03-03, time_zone: UTC,", "11:9: earlier than what comes before it"),
         ("    steps:", "    stops:", "10:5: unknown field `cases.0.stops`: did you mean `steps`?"),
+        (
+            "{act: ad, as: first}",
+            "{act: ad, reason: consent.mising}",
+            "13:27: unknown reason `consent.mising`: did you",
+        ),
+        ("{act: ad, as: first}", "[{hold: consent.gone}]", "13:19: unknown reason `consent.gone`: this family has"),
+        ("{act: ad, as: first}", "{release: dnc.erasd}", "13:18: unknown reason `dnc.erasd`: did you mean"),
+        (
+            "{act: ad, as: first}",
+            "{act: ad, considered: [{reason: dnc.erasd}]}",
+            "13:41: unknown reason `dnc.erasd`: did you mean",
+        ),
         ("case: a story", 'case: ""', "6:5: `cases.0.case`: string should have at least 1 character"),
     ],
 )
 def test_a_fault_says_where_and_what(old: str, new: str, expected: str) -> None:
     """`file:line:column`, what is wrong, and a suggestion where there is one."""
     assert any(problem.startswith(f"c.yaml:{expected}") for problem in problems(TEXT.replace(old, new)))
+
+
+def test_reasons_of_an_authors_own_are_those_of_the_rulebook() -> None:
+    """Without the rulebook any name in their families is let pass."""
+    own = TEXT.replace("{act: ad, as: first}", "{suppress: ad, as: first, reason: ineligible.staf}")
+    assert len(parse(own.encode(), "c.yaml")) == 1
+    with pytest.raises(RulebookError, match=r"c.yaml:13:43: unknown reason .*: did you mean `ineligible.staff`\?"):
+        parse(own.encode(), "c.yaml", {"ineligible.staff"})
 
 
 def test_all_faults_are_told_at_once() -> None:
