@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Protocol
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from rocksdict import Cache
@@ -51,15 +51,26 @@ def until(condition: Callable[[], Any], seconds: float = 30.0, what: str = "it")
         threading.Event().wait(0.02)
 
 
-class WorkerProcess:
-    """`decisioning run` as a process of its own; what it prints is kept in a file."""
+class Listening(Protocol):
+    """Kafka, embedded or real, that was started for a test with every topic, or will have them when it is asked."""
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    address: str
+
+    def stop(self) -> None:
+        """End it and everything it kept."""
+
+
+class WorkerProcess:
+    """`decisioning run`, or another command, as a process of its own; what it prints is kept in a file."""
+
+    def __init__(
+        self, environment: dict[str, str], log: Path, command: Sequence[str] = ("-m", "decisioning", "run")
+    ) -> None:
         self._log = log
         self._began = log.stat().st_size if log.exists() else 0
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "decisioning", "run"],
+                [sys.executable, *command],
                 env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
 
@@ -67,6 +78,11 @@ class WorkerProcess:
     def output(self) -> str:
         """Everything that it printed; its predecessors of the same name wrote before it into the same file."""
         return self._log.read_bytes()[self._began :].decode(errors="replace")
+
+    @property
+    def whole_output(self) -> bytes:
+        """The same with what its predecessors printed."""
+        return self._log.read_bytes()
 
     def is_ready(self) -> bool:
         """Whether it said that it takes records."""
@@ -123,15 +139,27 @@ class WorkerProcess:
         return self.process.wait(seconds)
 
 
+class Kept(NamedTuple):
+    """One local store: whose, of which lane, the changelog offset up to which it is true, and its records by key."""
+
+    worker: str
+    lane: int
+    offset: int | None
+    states: dict[bytes, bytes]
+
+
 class Live:
     """A broker of its own with every topic of the table, and all that a test does with it."""
 
-    def __init__(self, folder: Path, partitions: int = 4, *, without: Sequence[str] = (), **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, partitions: int = 4, *, without: Sequence[str] = (), broker: Listening | None = None,
+        **settings: Any,
+    ) -> None:  # fmt: skip
         self.partitions = partitions
         self._folder = folder
         self._given = settings
         names = [row.name for row in plan(Settings()) if row.name not in without]
-        self._broker = start_broker(names, partitions)
+        self._broker = start_broker(names, partitions) if broker is None else broker
         self.address = self._broker.address
         self.settings = Settings(kafka=self.address, partitions=partitions, rulebook=RETAIL, **settings)
         # The broker answers a fetch with one batch a partition: without a linger every record is one.
@@ -184,12 +212,21 @@ class Live:
         shutil.rmtree(self.data(name), ignore_errors=True)
 
     def stored(self, *names: str) -> dict[int, dict[bytes, bytes]]:
-        """What the local stores of stopped workers hold of each customer, by lane: key to record with its header."""
-        found: dict[int, dict[bytes, bytes]] = {}
+        """What the local stores of stopped workers hold of each customer, by lane: key to record with its header; of
+        several stores of one lane, the one that is the furthest."""
+        kept = sorted(self.kept(*names), key=lambda one: -1 if one.offset is None else one.offset)
+        return {one.lane: one.states for one in kept}
+
+    def kept(self, *names: str) -> list[Kept]:
+        """Every local store of stopped workers."""
+        found = []
         for name in names or ("w",):
             for path in sorted(self.data(name).glob("state-changelog-*")):
+                lane = path.name.rpartition("-")[2]
+                if not lane.isdecimal():
+                    continue
                 store = Store(path, cache=Cache(1 << 20), memtable_bytes=1 << 20)
-                found[int(path.name.rpartition("-")[2])] = dict(store.states())
+                found.append(Kept(name, int(lane), store.offset, dict(store.states())))
                 store.close()
         return found
 
@@ -228,7 +265,7 @@ class Live:
     def _read(self, topic: str) -> _Reader:
         reader = self._readers.get(topic)
         if reader is None:
-            reader = self._readers[topic] = _Reader(self.address, topic, self.partitions)
+            reader = self._readers[topic] = _Reader(self.address, topic)
         reader.go_on()
         return reader
 
@@ -241,17 +278,19 @@ class Live:
     def settle(self, seconds: float = 60.0) -> None:
         """Wait until all of every lane topic is committed, wakes in the relay included, and nothing new comes."""
 
-        def ends() -> dict[str, int]:
-            return {topic: len(self._read(topic).found) for topic in lane_topics(self.settings)}
-
         def quiet() -> bool:
-            before = ends()
-            if any(self.committed(topic) < end for topic, end in before.items()):
+            before = self.done()
+            if before is None:
                 return False
             threading.Event().wait(0.5)  # longer than the event clock waits for an instant to be over
-            return ends() == before
+            return self.done() == before
 
         until(quiet, seconds, "the end of all work")
+
+    def done(self) -> dict[str, int] | None:
+        """How many records each lane topic has, if all of them are committed."""
+        ends = {topic: len(self._read(topic).found) for topic in lane_topics(self.settings)}
+        return None if any(self.committed(topic) < end for topic, end in ends.items()) else ends
 
     def verified(self, *workers: str) -> Report:
         """What the verifier finds once the workers have stopped; the stores are those of the named ones."""
@@ -273,20 +312,24 @@ class Live:
 
     def committed(self, topic: str) -> int:
         """How many records of a topic the workers' group has committed."""
+        return sum(self.commits(topic).values())
+
+    def commits(self, topic: str) -> dict[int, int]:
+        """The offset up to which the workers' group has committed each partition of a topic."""
         found = self._asking.committed([TopicPartition(topic, n) for n in range(self.partitions)], timeout=10)
-        return sum(max(0, tp.offset) for tp in found)
+        return {tp.partition: max(0, tp.offset) for tp in found}
 
 
 class _Reader:
     """Reads one topic whole, and goes on from there at the next call."""
 
-    def __init__(self, address: str, topic: str, partitions: int) -> None:
+    def __init__(self, address: str, topic: str) -> None:
         self._consumer = Consumer(
             {"bootstrap.servers": address, "group.id": "reader", "enable.auto.commit": False, "log_level": 2,
              "fetch.wait.max.ms": 10, "auto.offset.reset": "error", "fetch.message.max.bytes": 8_000_000}
         )  # fmt: skip
         self._topic = topic
-        self._next = dict.fromkeys(range(partitions), 0)
+        self._next = dict.fromkeys(self._consumer.list_topics(topic, timeout=10).topics[topic].partitions, 0)
         self.found: list[Rec] = []
         self.values: set[bytes | None] = set()
         self._consumer.assign([TopicPartition(topic, n, 0) for n in self._next])
