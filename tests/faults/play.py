@@ -15,10 +15,9 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from decisioning.streaming.topics import lane_topics
 from tests.faults.scenario import Do, Scenario, Turn, turns
 from tests.faults.stream import Sent, drawn
-from tests.faults.world import PARTITIONS, Exit, Hand, Kafka, Mock, Ours, break_kafka
+from tests.faults.world import PARTITIONS, Exit, Hand, Kafka, Mock, Ours, World, break_kafka
 from tests.streaming.history import products
 from tests.streaming.invariants import Moment, committed_too_far, leaks, torn_stores
 from tests.streaming.live import policy, until
@@ -61,8 +60,8 @@ class Result(NamedTuple):
 class Play:
     """One run of a scenario on a Kafka."""
 
-    def __init__(self, scenario: Scenario, seed: int, ours: Ours, say: Callable[[str], None]) -> None:
-        self.scenario, self.ours, self._say = scenario, ours, say
+    def __init__(self, scenario: Scenario, seed: int, world: World, say: Callable[[str], None]) -> None:
+        self.scenario, self.world, self._say = scenario, world, say
         self._draw = Random(f"{seed} steps")
         self._turns = turns(scenario, self._draw)
         self._sent = drawn(scenario.stream, seed, PARTITIONS)
@@ -71,6 +70,7 @@ class Play:
         self.waits: list[float] = []
         self.findings: list[str] = []
         self.moments: list[Moment] = []
+        self.pages: dict[str, bytes] = {}
         self._dark: set[str] = set()
         self._repaired: tuple[float, int, float] | None = None
         self._looked = 0.0
@@ -79,10 +79,10 @@ class Play:
     def run(self) -> None:
         """From the first record to the last worker's end; what is wrong stands in `findings`."""
         stream = self.scenario.stream
-        self.ours.live.tell(products())
+        self.world.live.tell(products())
         for sent in self._sent[: stream.waiting]:
             self._publish(sent)
-        self.ours.live.flush()
+        self.world.live.flush()
         for name in self.scenario.workers:
             self._start(name)
         if len(self.scenario.workers) == 1 and not stream.waiting:
@@ -96,9 +96,11 @@ class Play:
             self._refused()
             return
         self._settle()
-        self._say_pages()
+        for name, hand in self.hands.items():
+            if hand.process.process.poll() is None:
+                self.pages |= {name + path: page for path, page in self.world.pages(hand.process).items()}
         for hand in self.hands.values():
-            if (code := hand.stop()) not in (0, None) or code is None:
+            if (code := hand.stop()) != 0:
                 self._ended_badly(hand, code)
 
     def _flow(self, paced: list[Sent], seconds: float, turns_left: list[Turn]) -> None:
@@ -118,7 +120,7 @@ class Play:
     def _publish(self, sent: Sent) -> None:
         fact = sent.fact
         at = int(time.time() * 1000 + sent.wrong * 3_600_000) if sent.wrong else None
-        self.ours.live.publish(fact.topic, fact.value, fact.key, at=at, partition=fact.partition)
+        self.world.live.publish(fact.topic, fact.value, fact.key, at=at, partition=fact.partition)
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
@@ -133,11 +135,11 @@ class Play:
             case Do.START:
                 self._start(name)
             case Do.WIPE:
-                self.ours.wipe(name)
+                self.world.wipe(name)
             case Do.CORRUPT:
-                self.ours.damage(name, turn.how, self._draw)
+                self.world.damage(name, turn.how, self._draw)
             case Do.RULES:
-                self.ours.write_rules(name, turn.how)
+                self.world.write_rules(name, turn.how)
             case Do.KILL:
                 self.hands[name].kill()
                 self._remember_moment()
@@ -154,8 +156,7 @@ class Play:
                 self.hands[name].fill()
 
     def _break_kafka(self, turn: Turn) -> None:
-        live = self.ours.live
-        break_kafka(self.ours.kafka, turn.do, turn.target, turn.how, live.settings.group_id, self.ours.topics)
+        break_kafka(self.world.kafka, turn.do, turn.target, turn.how, self.world.group, self.world.topics)
         if turn.do in (Do.DOWN, Do.CRASH):
             self._dark.add(turn.target)
         elif turn.do is Do.UP:
@@ -168,25 +169,18 @@ class Play:
             self.hands[name].start()
             self._repair(WARM)
         else:
-            self.hands[name] = Hand(name, self.ours.start)
+            self.hands[name] = Hand(name, self.world.start)
 
     def _repair(self, limit: float) -> None:
         """From now on the time to the next new decision counts."""
         if not self._dark and self.scenario.ends is None:
-            self._repaired = time.monotonic(), self.ours.heard(), limit
+            self._repaired = time.monotonic(), self.world.heard(), limit
 
     def _remember_moment(self) -> None:
-        """What is committed and what is written while nobody works (I9). Commits are asked first: logs only grow."""
-        if self._dark or any(hand.wanted for hand in self.hands.values()):
-            return
-        live = self.ours.live
-        committed = {topic: live.commits(topic) for topic in lane_topics(live.settings)}
-        ends: dict[str, dict[int, int]] = {}
-        for topic in ("state-changelog", "decisions", "dead-letters", lane_topics(live.settings)[-1]):
-            ends[topic] = {}
-            for record in live.read(topic):
-                ends[topic][record.partition] = max(record.offset + 1, ends[topic].get(record.partition, 0))
-        self.moments.append(Moment(committed, ends))
+        """What is committed and what is written while nobody works (I9)."""
+        if not self._dark and not any(hand.wanted for hand in self.hands.values()):
+            moment = self.world.moment()
+            self.moments += [moment] if moment is not None else []
 
     # -- watching -----------------------------------------------------------------------------------------------------
 
@@ -205,14 +199,14 @@ class Play:
                     self.findings.append(f"I8: {ended.worker} ended with {ended.code} and said: {ended.line!r}")
         if self._repaired is not None and not self._dark:
             began, known, limit = self._repaired
-            if self.ours.heard() > known:
+            if self.world.heard() > known:
                 self._repaired = None
                 self.waits.append(now - began)
                 if now - began > limit:
                     self.findings.append(f"I7: no new decision for {now - began:.1f} s")
 
     def _all_ready(self) -> bool:
-        return all(hand.process.is_ready() for hand in self.hands.values())
+        return all(self.world.ready(hand.process) for hand in self.hands.values())
 
     def _until(self, condition: Callable[[], Any], seconds: float, what: str) -> bool:
         try:
@@ -226,18 +220,19 @@ class Play:
         seen: list[tuple[float, object]] = []
 
         def still() -> bool:
-            done, now = self.ours.done(), time.monotonic()
+            done, now = self.world.done(), time.monotonic()
             if done is None or (seen and seen[-1][1] != done):
                 seen.clear()
                 if done is None:
                     threading.Event().wait(0.1)
                     return False
             seen.append((now, done))
-            return now - seen[0][0] > 0.6
+            return now - seen[0][0] > self.world.calm
 
         if not self._until(still, PATIENCE, "the end of all work"):
             for hand in self.hands.values():
-                said = "frozen or gone" if not hand.process.port else hand.process.page("/readyz")
+                code = hand.process.process.poll()
+                said = self.world.pages(hand.process).get("/readyz", b"").decode() if code is None else f"ended {code}"
                 self.findings.append(
                     f"I8: not all was done {PATIENCE:.0f} s after the last record; {hand.name}: {said}"
                 )
@@ -258,48 +253,42 @@ class Play:
         line = (hand.process.output.strip().splitlines() or [""])[-1]
         ended = Exit(hand.name, -1 if code is None else code, line, time.monotonic() - self._began)
         self._say(f"{ended.at:5.1f} s  {hand.name} was asked to stop and ended with {code}: {line}")
+        if code == -signal.SIGTERM and not self.world.ready(hand.process):
+            return  # it had not begun
         self.exits.append(ended)
         if code is None or code <= 0 or not _KNOWN.match(line):
             self.findings.append(f"I8: asked to stop, {hand.name} ended with {code} and said: {line!r}")
 
-    def _say_pages(self) -> None:
-        self.pages: dict[str, bytes] = {}
-        for hand in self.hands.values():
-            if hand.process.process.poll() is None:
-                for path in ("/metrics", "/readyz", "/healthz", "/nothing?c-0001"):
-                    self.pages[f"{hand.name}{path}"] = hand.process.page(path)[1].encode().replace(b"c-0001", b"")
 
-    # -- judging ------------------------------------------------------------------------------------------------------
-
-    def judge(self) -> Report:
-        """The verifier's report, and its findings among ours. The workers have ended."""
-        if self.scenario.ends is not None:
-            return Report()
-        live = self.ours.live
-        evidence = live.evidence(*self.hands)
-        payloads: dict[bytes, set[bytes]] = {}
-        for record in evidence.decisions:
-            number = re.search(rb'"id":"([^"]+)"', record.value or b"")
-            payloads.setdefault(number[1] if number else b"", set()).add(record.value or b"")
-        self.findings += [f"I2: decision {n!r} has several payloads" for n, said in payloads.items() if len(said) > 1]
-        # The rulebooks of a scenario differ in nothing but their version: told apart above, they are one to the engine.
-        rules = policy()
-        name = f'"version":"{rules.stamp["version"]}","digest":"{rules.stamp["digest"]}"'.encode()
-        told = [record._replace(value=_STAMP.sub(name, record.value or b"")) for record in evidence.decisions]
-        report = verify(evidence._replace(decisions=told), rules)
-        self.findings += report.problems()
-        kept = live.kept(*self.hands)
-        self.findings += [f"I4: {line}" for line in torn_stores(evidence.changelog, kept)]
-        written = {"decisions": evidence.decisions, "dead-letters": evidence.dead_letters}
-        written[evidence.relay] = evidence.sources[evidence.relay]
-        for moment in self.moments:
-            found = committed_too_far(moment, evidence.changelog, written, evidence.partitions)
-            self.findings += [f"I9: {line}" for line in found]
-        logs = {f"the log of {name}": hand.process.whole_output for name, hand in self.hands.items()}
-        self.findings += [f"I10: {line}" for line in leaks({**logs, **self.pages}, evidence.dead_letters)]
-        if report.repeats and not self.scenario.repeats and not self.exits:
-            self.findings.append(f"{report.repeats} decisions were published twice without a crash")
-        return report
+def judge(run: Play) -> Report:
+    """The verifier's report, and its findings among those of the run. The workers have ended."""
+    if run.scenario.ends is not None:
+        return Report()
+    live = run.world.live
+    evidence = live.evidence(*run.hands)
+    payloads: dict[bytes, set[bytes]] = {}
+    for record in evidence.decisions:
+        number = re.search(rb'"id":"([^"]+)"', record.value or b"")
+        payloads.setdefault(number[1] if number else b"", set()).add(record.value or b"")
+    run.findings += [f"I2: decision {n!r} has several payloads" for n, said in payloads.items() if len(said) > 1]
+    # The rulebooks of a scenario differ in nothing but their version: told apart above, they are one to the engine.
+    rules = policy()
+    name = f'"version":"{rules.stamp["version"]}","digest":"{rules.stamp["digest"]}"'.encode()
+    told = [record._replace(value=_STAMP.sub(name, record.value or b"")) for record in evidence.decisions]
+    report = verify(evidence._replace(decisions=told), rules)
+    run.findings += report.problems()
+    kept = live.kept(*run.hands)
+    run.findings += [f"I4: {line}" for line in torn_stores(evidence.changelog, kept)]
+    written = {"decisions": evidence.decisions, "dead-letters": evidence.dead_letters}
+    written[evidence.relay] = evidence.sources[evidence.relay]
+    for moment in run.moments:
+        found = committed_too_far(moment, evidence.changelog, written, evidence.partitions)
+        run.findings += [f"I9: {line}" for line in found]
+    logs = {f"the log of {name}": hand.process.whole_output for name, hand in run.hands.items()}
+    run.findings += [f"I10: {line}" for line in leaks({**logs, **run.pages}, evidence.dead_letters)]
+    if report.repeats and not run.scenario.repeats and not run.exits:
+        run.findings.append(f"{report.repeats} decisions were published twice without a crash")
+    return report
 
 
 def play(scenario: Scenario, seed: int, *, kafka: Kafka | None = None, say: Callable[[str], None] = print) -> Result:
@@ -311,7 +300,7 @@ def play(scenario: Scenario, seed: int, *, kafka: Kafka | None = None, say: Call
         with ours.live:
             run = Play(scenario, seed, ours, say)
             run.run()
-            report = run.judge()
+            report = judge(run)
     divergent = len(report.divergent) + sum(line.startswith("I2") for line in run.findings)
     return Result(
         scenario.name, seed, run.findings, len(report.lost) + len(report.unanswered), divergent, report.repeats,

@@ -199,18 +199,18 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ),
     Scenario(
         "F8 cut", "one of two workers is cut off for twice its session",
-        steps=(Step(AT_WORK, Do.CUT, "w"), Step((12.5, 13.0), Do.HEAL, "w")),
-        stream=Stream(1500, 20), workers=("w", "v"), tier="B",
+        steps=(Step(AT_WORK, Do.CUT, "w"), Step((3.5, 5.0), Do.HEAL, "w")),
+        stream=Stream(1200, 10), workers=("w", "v"), tier="B",
     ),
     Scenario(
         "F8 one way", "one of two workers hears nothing for twice its session, while Kafka hears it",
-        steps=(Step(AT_WORK, Do.DEAFEN, "w"), Step((12.5, 13.0), Do.HEAL, "w")),
-        stream=Stream(1500, 20), workers=("w", "v"), tier="B",
+        steps=(Step(AT_WORK, Do.DEAFEN, "w"), Step((3.5, 5.0), Do.HEAL, "w")),
+        stream=Stream(1200, 10), workers=("w", "v"), tier="B",
     ),
     Scenario(
         "F9", "one of two workers is frozen for twice its session and wakes as if nothing had been",
-        steps=(Step(AT_WORK, Do.FREEZE, "w"), Step((12.5, 13.0), Do.THAW, "w")),
-        stream=Stream(1500, 20), workers=("w", "v"), tier="B",
+        steps=(Step(AT_WORK, Do.FREEZE, "w"), Step((3.5, 5.0), Do.THAW, "w")),
+        stream=Stream(1200, 10), workers=("w", "v"), tier="B",
     ),
     Scenario(
         "F9 alone", "the only worker is frozen for twice its session",

@@ -14,9 +14,10 @@ from typing import NamedTuple, Protocol
 
 from decisioning.streaming.broker import PRODUCE, Broker, start_broker
 from decisioning.streaming.settings import Settings
-from decisioning.streaming.topics import plan
+from decisioning.streaming.topics import lane_topics, plan
 from tests.builders import RETAIL
 from tests.faults.scenario import Do
+from tests.streaming.invariants import Moment
 from tests.streaming.live import Live, WorkerProcess
 from tests.streaming.test_rulebooks import BROKEN
 
@@ -163,15 +164,55 @@ class Hand:
         return Exit(self.name, code, lines[-1] if lines else "", now - since)
 
 
+class World(Protocol):
+    """A program under test on a Kafka, and how to look at it."""
+
+    kafka: Kafka
+    live: Live
+    topics: list[str]
+    group: str
+    calm: float
+    """Seconds without anything new after which it has done all that it will do."""
+
+    def start(self, name: str) -> WorkerProcess:
+        """A worker of this name, on the store that it left."""
+
+    def wipe(self, name: str) -> None:
+        """Remove what a worker stored."""
+
+    def damage(self, name: str, what: str, draw: Random) -> None:
+        """Damage files of what a worker stored."""
+
+    def write_rules(self, name: str, how: str) -> None:
+        """Put another rulebook in a worker's place."""
+
+    def ready(self, worker: WorkerProcess) -> bool:
+        """Whether it said that it takes records."""
+
+    def heard(self) -> int:
+        """How many different decisions there are."""
+
+    def done(self) -> object | None:
+        """Something that stays the same once all is done; None: not all is done."""
+
+    def moment(self) -> Moment | None:
+        """What is committed and written now; None where nobody asks."""
+
+    def pages(self, worker: WorkerProcess) -> dict[str, bytes]:
+        """What it shows to whoever asks by HTTP."""
+
+
 class Ours:
     """`decisioning run`, each worker with a rulebook file and a store of its own."""
 
     name = "decisioning"
+    calm = 0.6  # longer than the event clock waits for an instant to be over
     topics = [row.name for row in plan(Settings())]  # noqa: RUF012 - a constant of the class
 
     def __init__(self, folder: Path, kafka: Kafka, settings: dict[str, object]) -> None:
         self.kafka = kafka
         self.live = Live(folder, PARTITIONS, broker=kafka)
+        self.group = self.live.settings.group_id
         self._folder = folder
         self._settings = settings
 
@@ -221,6 +262,10 @@ class Ours:
         book.with_suffix(".new").write_bytes(texts[how])
         book.with_suffix(".new").replace(book)
 
+    def ready(self, worker: WorkerProcess) -> bool:
+        """Whether it said that it takes records."""
+        return worker.is_ready()
+
     def heard(self) -> int:
         """How many different decisions there are."""
         return self.live.distinct()
@@ -228,6 +273,20 @@ class Ours:
     def done(self) -> object | None:
         """Something that stays the same once all is done; None: not all is done."""
         return self.live.done()
+
+    def moment(self) -> Moment:
+        """What is committed and written now. Commits are asked first: logs only grow."""
+        names = lane_topics(self.live.settings)
+        committed = {topic: self.live.commits(topic) for topic in names}
+        ends: dict[str, dict[int, int]] = {}
+        for topic in ("state-changelog", "decisions", "dead-letters", names[-1]):
+            ends[topic] = {record.partition: record.offset + 1 for record in self.live.read(topic)}
+        return Moment(committed, ends)
+
+    def pages(self, worker: WorkerProcess) -> dict[str, bytes]:
+        """What it shows to whoever asks by HTTP, pages of errors too."""
+        paths = ("/metrics", "/readyz", "/healthz", "/nothing")
+        return {path: worker.page(path)[1].encode() for path in paths}
 
 
 def break_kafka(kafka: Kafka, do: Do, target: str, how: str, group: str, topics: list[str]) -> None:
