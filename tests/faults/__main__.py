@@ -13,6 +13,7 @@ import statistics
 import sys
 from collections.abc import Sequence
 
+from tests.faults.compare import COMPARED, compare
 from tests.faults.play import Result, play
 from tests.faults.scenario import Scenario, chosen
 
@@ -48,13 +49,17 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in rows)
 
 
+def _silent(line: str) -> None:
+    """Say nothing."""
+
+
 def run(scenarios: Sequence[Scenario], seeds: Sequence[int], *, tier: str, verbose: bool) -> list[Result]:
     """Play them all; findings are printed as they come, with the command that repeats them."""
     results = []
     for scenario in scenarios:
         for seed in seeds:
             print(f"{scenario.name}, seed {seed}: {scenario.says}", flush=True)
-            result = play(scenario, seed, say=print if verbose else lambda line: None)
+            result = play(scenario, seed, say=print if verbose else _silent)
             results.append(result)
             for line in result.findings[:8]:
                 print(f"    {line}")
@@ -71,15 +76,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds of each scenario (default 1)")
     parser.add_argument("--seed", type=int, help="the first of them (default: drawn, and printed)")
     parser.add_argument("--only", default="", help="numbers or names, separated by commas; default: all of the tier")
+    parser.add_argument("--compare", action="store_true", help="stock Faust beside decisioning, under the same faults")
     parser.add_argument("-v", "--verbose", action="store_true", help="print each step and exit")
     options = parser.parse_args(arguments)
     first = options.seed if options.seed is not None else random.SystemRandom().randrange(1_000_000)
+    seeds = range(first, first + options.seeds)
+    say = print if options.verbose else _silent
     try:
         scenarios = chosen(options.tier, [name.strip() for name in options.only.split(",") if name.strip()])
     except KeyError as error:
         print(error.args[0], file=sys.stderr)
         return 2
-    seeds = range(first, first + options.seeds)
+    if options.compare:
+        names = [one.name for one in scenarios if one.name in COMPARED]
+        print(f"seeds from {first}", flush=True)
+        print(table(compare(names, seeds, say)))
+        return 0
     results = run(scenarios, seeds, tier=options.tier, verbose=options.verbose)
     by_name = {one.name: [result for result in results if result.scenario == one.name] for one in scenarios}
     print(table([_COLUMNS, *(row(name, found) for name, found in by_name.items())]))
