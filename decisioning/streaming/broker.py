@@ -13,6 +13,7 @@ closes or at SIGTERM. Lines on its standard input make it fail, which is how the
 broker says no, nothing, or something else than before; it answers each with ``ok``:
 
     errors API CODE COUNT             the next COUNT requests of that API key fail with that Kafka error code
+    refuse TOPIC PARTITION CODE COUNT the next COUNT writes to that partition fail so
     down BROKER, up BROKER            a broker (the first is 1) hangs up and listens no more, and is back with its data
     rtt BROKER MS                     a broker answers so many milliseconds late
     coordinator GROUP BROKER          a consumer group moves to another coordinator
@@ -61,6 +62,10 @@ class Broker:
     def fail(self, api: int, code: int, count: int = 1) -> None:
         """Make the next `count` requests of Kafka API key `api` fail with Kafka error `code`."""
         self._tell("errors", api, code, count)
+
+    def refuse(self, topic: str, partition: int, code: int, count: int = 1) -> None:
+        """Make the next `count` writes to one partition fail with Kafka error `code`."""
+        self._tell("refuse", topic, partition, code, count)
 
     def down(self, number: int = 1) -> None:
         """A broker hangs up on everybody and listens no more."""
@@ -164,6 +169,15 @@ class _MockCluster:
             ctypes.c_void_p(self._cluster), ctypes.c_int16(api), ctypes.c_size_t(count), codes
         )
 
+    def refuse(self, topic: str, partition: int, code: int, count: int) -> None:
+        """Queue `count` error answers `code` for writes to one partition."""
+        codes = [ctypes.c_int(code)] * count  # it takes them one by one, as printf does
+        refused = self._lib.rd_kafka_mock_partition_push_request_errors(
+            ctypes.c_void_p(self._cluster), topic.encode(), ctypes.c_int32(partition), ctypes.c_int16(PRODUCE),
+            ctypes.c_size_t(count), *codes,
+        )  # fmt: skip
+        self._must("refuse", refused)
+
     def down(self, number: int) -> None:
         """A broker hangs up and listens no more."""
         self._must("down", self._lib.rd_kafka_mock_broker_set_down(self._cluster, number))
@@ -261,6 +275,8 @@ def _obey(cluster: _MockCluster, line: str) -> str:
         match line.split():
             case ["errors", api, code, count]:
                 cluster.fail(int(api), int(code), int(count))
+            case ["refuse", topic, partition, code, count]:
+                cluster.refuse(topic, int(partition), int(code), int(count))
             case ["down", number]:
                 cluster.down(int(number))
             case ["up", number]:

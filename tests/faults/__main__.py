@@ -59,7 +59,7 @@ def run(scenarios: Sequence[Scenario], seeds: Sequence[int], *, tier: str, verbo
     for scenario in scenarios:
         for seed in seeds:
             print(f"{scenario.name}, seed {seed}: {scenario.says}", flush=True)
-            result = play(scenario, seed, say=print if verbose else _silent)
+            result = play(scenario, seed, tier=tier, say=print if verbose else _silent)
             results.append(result)
             for line in result.findings[:8]:
                 print(f"    {line}")

@@ -71,6 +71,8 @@ class Play:
         self.findings: list[str] = []
         self.moments: list[Moment] = []
         self.pages: dict[str, bytes] = {}
+        self.watched: Callable[[], None] = lambda: None
+        """Called ten times a second, for whoever wants to watch more."""
         self._dark: set[str] = set()
         self._repaired: tuple[float, int, float] | None = None
         self._looked = 0.0
@@ -190,6 +192,7 @@ class Play:
         if now - self._looked < 0.1:
             return
         self._looked = now
+        self.watched()
         for hand in self.hands.values():
             ended = hand.look(self._began, again=self.scenario.ends is None and len(self.exits) < CRASHES)
             if ended is not None:
@@ -291,12 +294,21 @@ def judge(run: Play) -> Report:
     return report
 
 
-def play(scenario: Scenario, seed: int, *, kafka: Kafka | None = None, say: Callable[[str], None] = print) -> Result:
-    """Play a scenario under a seed on a Kafka (default: an embedded one of its own)."""
+def kafka_for(scenario: Scenario, tier: str, folder: Path) -> Kafka:
+    """The Kafka that a scenario plays on: an embedded one, or in tier B a real one that keeps its logs in `folder`."""
+    if tier == "A":
+        return Mock(Ours.topics, scenario.brokers)
+    from tests.faults.real import real  # only here: it needs Java
+
+    return real(folder, scenario)
+
+
+def play(scenario: Scenario, seed: int, *, tier: str = "A", say: Callable[[str], None] = print) -> Result:
+    """Play a scenario under a seed on a Kafka of its own."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        world = Mock(Ours.topics, scenario.brokers) if kafka is None else kafka
-        ours = Ours(Path(folder), world, dict(scenario.settings))
+        kafka = kafka_for(scenario, tier, Path(folder) / "kafka")
+        ours = Ours(Path(folder), kafka, dict(scenario.settings))
         with ours.live:
             run = Play(scenario, seed, ours, say)
             run.run()

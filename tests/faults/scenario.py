@@ -42,7 +42,7 @@ class Do(StrEnum):
     DELAY = "a broker answers late, by so many ms"
     COORDINATE = "the group's coordinator is this broker now"
     LEAD = "this broker leads every partition now"
-    REFUSE = "the next writes are refused with this Kafka error code"
+    REFUSE = "the next write to each partition of a topic is refused with this Kafka error code"
     RECREATE = "a topic is made anew, empty, with so many partitions"
     CUT = "a worker's network is cut"
     DEAFEN = "a worker hears nothing from Kafka, which hears it"
@@ -135,7 +135,7 @@ OVER: Final = (2.0, 3.5)
 _KILLED: Final = (Step(AT_WORK, Do.KILL), Step(AT_ONCE, Do.START))
 _KILLED_AGAIN: Final = (Step(OVER, Do.KILL), Step(AT_ONCE, Do.START))
 _KILLED_AND_WIPED: Final = (Step(OVER, Do.KILL), Step(AT_ONCE, Do.WIPE), Step(AT_ONCE, Do.START))
-_REFUSED: Final = Step(AT_WORK, Do.REFUSE, how=("10", "19", "29", "87"))
+_REFUSED: Final = Step(OVER, Do.REFUSE, "state-changelog", how=("10", "19", "29", "87"))
 _DAMAGED: Final = (
     Step(OVER, Do.KILL), Step(AT_ONCE, Do.CORRUPT, how=("CURRENT", "MANIFEST", "SST", "WAL")), Step(AT_ONCE, Do.START),
 )  # fmt: skip
@@ -218,7 +218,8 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ),
     Scenario(
         "F10", "the broker refuses writes: too large, too few copies, not authorized, invalid",
-        steps=(_REFUSED, _REFUSED._replace(after=OVER)), stream=Stream(seconds=6), tier="A",
+        steps=(_REFUSED._replace(after=AT_WORK), _REFUSED._replace(target="decisions"), _REFUSED),
+        stream=Stream(seconds=9),
     ),
     Scenario(
         "F11", "writes are acknowledged late while it commits often and is stopped",

@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple, Protocol
 
-from decisioning.streaming.broker import PRODUCE, Broker, start_broker
+from decisioning.streaming.broker import Broker, start_broker
 from decisioning.streaming.settings import Settings
 from decisioning.streaming.topics import lane_topics, plan
 from tests.builders import RETAIL
@@ -49,8 +49,8 @@ class Kafka(Protocol):
     def lead(self, topic: str, partition: int, number: int) -> None:
         """A partition's leader is another broker."""
 
-    def fail(self, api: int, code: int, count: int) -> None:
-        """The next requests are refused."""
+    def refuse(self, topic: str, partition: int, code: int, count: int) -> None:
+        """The next writes to a partition are refused."""
 
     def recreate(self, topic: str, partitions: int) -> None:
         """A topic is deleted and made anew."""
@@ -75,7 +75,7 @@ class Mock:
         self._broker: Broker = start_broker(names, PARTITIONS, brokers)
         self.address = self._broker.address
         self.down, self.up, self.delay = self._broker.down, self._broker.up, self._broker.delay
-        self.coordinate, self.lead, self.fail = self._broker.coordinate, self._broker.lead, self._broker.fail
+        self.coordinate, self.lead, self.refuse = self._broker.coordinate, self._broker.lead, self._broker.refuse
         self.recreate, self.stop = self._broker.recreate, self._broker.stop
 
     def crash(self, number: int) -> None:
@@ -308,7 +308,8 @@ def break_kafka(kafka: Kafka, do: Do, target: str, how: str, group: str, topics:
                     with suppress(RuntimeError):
                         kafka.lead(topic, partition, int(target))
         case Do.REFUSE:
-            kafka.fail(PRODUCE, int(how), 1)
+            for partition in range(PARTITIONS):
+                kafka.refuse(target, partition, int(how), 1)
         case Do.RECREATE:
             kafka.recreate(target, int(how or PARTITIONS))
         case Do.CUT | Do.DEAFEN:

@@ -56,6 +56,17 @@ def test_it_refuses_when_it_is_told_to() -> None:
         assert answers[-1] is None
 
 
+def test_it_refuses_writes_to_one_partition() -> None:
+    """Only that partition, only so often; then it takes them again."""
+    with start_broker(["orders"], 2) as broker:
+        sender, answers = producer(broker.address), []
+        broker.refuse("orders", 1, 87)
+        for partition in (0, 1, 0, 1):
+            sender.produce("orders", b"1", partition=partition, on_delivery=lambda error, _: answers.append(error))
+            assert sender.flush(10) == 0
+        assert [error and error.code() for error in answers] == [None, 87, None, None]
+
+
 def count(broker: Broker, topic: str = "orders") -> int:
     """Records in partition 0 of a topic."""
     reader = Consumer({"bootstrap.servers": broker.address, "group.id": "g", "log_level": 2})
