@@ -11,6 +11,7 @@ import argparse
 import random
 import statistics
 import sys
+import traceback
 from collections.abc import Sequence
 
 from tests.faults.compare import COMPARED, compare
@@ -59,7 +60,12 @@ def run(scenarios: Sequence[Scenario], seeds: Sequence[int], *, tier: str, verbo
     for scenario in scenarios:
         for seed in seeds:
             print(f"{scenario.name}, seed {seed}: {scenario.says}", flush=True)
-            result = play(scenario, seed, tier=tier, say=print if verbose else _silent)
+            try:
+                result = play(scenario, seed, tier=tier, say=print if verbose else _silent)
+            except Exception as error:  # the harness's own fault must not hide what the other seeds find
+                last = traceback.extract_tb(error.__traceback__)[-1]
+                line = f"harness: {type(error).__name__} at {last.filename}:{last.lineno}: {error}"
+                result = Result(scenario.name, seed, [line], 0, 0, 0, 0, [], [], 0.0)
             results.append(result)
             for line in result.findings[:8]:
                 print(f"    {line}")
