@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 from tests.builders import Story, granted, lives
+from tests.kafka.jars import what_is_missing
+from tests.streaming.live import Live
 
 # Modules that start processes or live through many histories, the longest first. Several workers share the tests, each
 # beginning with its part of the list: dealt out like cards, no long one is left to run alone at the end.
@@ -18,6 +21,25 @@ LONG = (
     "streaming/test_verifier.py", "properties/test_rulebooks.py", "test_window.py", "streaming/test_bench.py",
 )  # fmt: skip
 HANDS = 3
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`pytest --broker kafka tests/streaming`: the tests end to end, all on a real Kafka."""
+    parser.addoption("--broker", choices=("mock", "kafka"), default="mock", help="what `Live` runs on")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hand the choice on."""
+    Live.broker = config.getoption("--broker")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What needs a real Kafka is skipped where none can run, but in CI that is a failure."""
+    missing = what_is_missing() if item.get_closest_marker("kafka") else None
+    if missing and os.environ.get("CI"):
+        pytest.fail(f"{missing}; with CI set that is no reason to skip")
+    if missing:
+        pytest.skip(missing)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Final, NamedTuple
@@ -55,9 +56,9 @@ class Stock:
 
     def __init__(self, folder: Path, kafka: Kafka) -> None:
         self.kafka = kafka
-        self.live = Live(folder, PARTITIONS, broker=kafka)
+        self.live = Live(folder, PARTITIONS, on=kafka)
         self._folder = folder
-        self._asking = Consumer({"bootstrap.servers": kafka.address, "group.id": APP, "log_level": 2})
+        self._asking = Consumer({"bootstrap.servers": kafka.inside, "group.id": APP, "log_level": 2})
         self._workers: list[WorkerProcess] = []
 
     def start(self, name: str) -> WorkerProcess:
@@ -162,7 +163,7 @@ def stock(scenario: Scenario, seed: int, kafka: Kafka, say: Callable[[str], None
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="stock-") as folder:
         world = Stock(Path(folder), kafka)
-        with world.live:
+        with closing(kafka), world.live:
             try:
                 run = Play(scenario, seed, world, say)
                 run.run()
@@ -176,7 +177,7 @@ def ours(scenario: Scenario, seed: int, kafka: Kafka, say: Callable[[str], None]
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         world = Ours(Path(folder), kafka, dict(scenario.settings))
-        with world.live:
+        with closing(kafka), world.live:
             run = Play(scenario, seed, world, say)
             run.run()
             report = judge(run)

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any, Final, NamedTuple
@@ -309,7 +310,7 @@ def play(scenario: Scenario, seed: int, *, tier: str = "A", say: Callable[[str],
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         kafka = kafka_for(scenario, tier, Path(folder) / "kafka")
         ours = Ours(Path(folder), kafka, dict(scenario.settings))
-        with ours.live:
+        with closing(kafka), ours.live:
             run = Play(scenario, seed, ours, say)
             run.run()
             report = judge(run)

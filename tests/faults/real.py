@@ -22,11 +22,16 @@ class Real:
 
     def __init__(self, folder: Path, brokers: int, workers: Sequence[str]) -> None:
         self._kafka = RealKafka(folder, brokers, routes=tuple(workers))
-        self.address = self._kafka.inside
+        self.address = self.inside = self._kafka.inside
         self._settings = Settings(kafka=self.address, partitions=PARTITIONS, replication=min(3, brokers))
-        self._kafka.create_topics(self._settings)
+        self.delete_topics = self._kafka.delete_topics
+
+    def create_topics(self, settings: Settings) -> list[str]:
+        """The table's, with a copy on each broker up to three."""
+        made = self._kafka.create_topics(settings.model_copy(update={"replication": self._settings.replication}))
         # The verifier reads the whole history of the changelog: nothing of it may be compacted while a scenario lasts.
         self._kafka.alter_topic("state-changelog", min_compaction_lag_ms=_LONG, max_compaction_lag_ms=2 * _LONG)
+        return made
 
     def down(self, number: int) -> None:
         """A broker is stopped in order."""
@@ -79,7 +84,7 @@ class Real:
         """Everything passes; what was held back arrives."""
         self._kafka.routes[worker].heal()
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End the brokers."""
         self._kafka.close()
 

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Final, NamedTuple
@@ -117,8 +118,9 @@ def main() -> int:
     lives: dict[tuple[str, int], list[Sample]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
         folder = Path(name)
-        world = Ours(folder, kafka_for(plan, options.tier, folder / "kafka"), {})
-        with world.live:
+        kafka = kafka_for(plan, options.tier, folder / "kafka")
+        world = Ours(folder, kafka, {})
+        with closing(kafka), world.live:
             run = Play(plan, seed, world, lambda line: print(line, flush=True))
             weighed = time.monotonic()
 

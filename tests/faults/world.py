@@ -6,7 +6,7 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -30,6 +30,13 @@ class Kafka(Protocol):
     """What a scenario asks of a Kafka beside records. One that cannot do a thing raises NotImplementedError."""
 
     address: str
+    inside: str
+
+    def create_topics(self, settings: Settings) -> list[str]:
+        """Create what these settings ask for and is not there; the names of the new ones."""
+
+    def delete_topics(self, names: Sequence[str]) -> None:
+        """Remove these topics."""
 
     def down(self, number: int) -> None:
         """A broker is gone, for all that anyone can tell."""
@@ -64,7 +71,7 @@ class Kafka(Protocol):
     def heal(self, worker: str) -> None:
         """Everything passes again."""
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End it."""
 
 
@@ -73,10 +80,18 @@ class Mock:
 
     def __init__(self, names: list[str], brokers: int) -> None:
         self._broker: Broker = start_broker(names, PARTITIONS, brokers)
-        self.address = self._broker.address
+        self.address = self.inside = self._broker.address
         self.down, self.up, self.delay = self._broker.down, self._broker.up, self._broker.delay
         self.coordinate, self.lead, self.refuse = self._broker.coordinate, self._broker.lead, self._broker.refuse
-        self.recreate, self.stop = self._broker.recreate, self._broker.stop
+        self.recreate, self.close = self._broker.recreate, self._broker.stop
+
+    def create_topics(self, settings: Settings) -> list[str]:
+        """They were named when it started."""
+        return []
+
+    def delete_topics(self, names: Sequence[str]) -> None:
+        """Nobody asks."""
+        assert not names
 
     def crash(self, number: int) -> None:
         """It has one process for all brokers."""
@@ -211,7 +226,7 @@ class Ours:
 
     def __init__(self, folder: Path, kafka: Kafka, settings: dict[str, object]) -> None:
         self.kafka = kafka
-        self.live = Live(folder, PARTITIONS, broker=kafka)
+        self.live = Live(folder, PARTITIONS, on=kafka)
         self.group = self.live.settings.group_id
         self._folder = folder
         self._settings = settings

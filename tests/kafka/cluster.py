@@ -92,7 +92,7 @@ class RealKafka:
         self, folder: Path, brokers: int = 1, *, security: Security = "PLAINTEXT", keystore: Path | None = None,
         users: Mapping[str, str] | None = None, routes: Sequence[str] = (), config: Mapping[str, object] | None = None,
     ) -> None:  # fmt: skip
-        self._folder = folder
+        self._folder, self._security = folder, security
         self._guard: Guard | None = None
         self._nodes: dict[int, Node] = {}
         self._made: list[str] = []
@@ -122,16 +122,19 @@ class RealKafka:
 
     def close(self) -> None:
         """End everything that was started; on a broker of another, remove the topics that we made. Twice is fine."""
-        if self.external is not None and self._made:
-            for done in self.admin.delete_topics(self._made).values():
-                done.result(30)
-            self._made = []
+        if self.external is not None:
+            self.delete_topics(self._made)
         self._end()
         if self._guard is not None:
             self._guard.close()
             self._guard = None
 
     # -- how to reach it --------------------------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """Settings of a worker that comes by the clients' listener; under SASL_SSL add user, password and authority."""
+        return {"kafka": self.address, "security_protocol": self._security}
 
     @property
     def brokers(self) -> list[int]:
@@ -181,6 +184,12 @@ class RealKafka:
         self._made += made
         return made
 
+    def delete_topics(self, names: Sequence[str]) -> None:
+        """Remove these topics."""
+        for done in (self.admin.delete_topics(list(names)) if names else {}).values():
+            done.result(30)
+        self._made = [name for name in self._made if name not in names]
+
     def alter_topic(self, name: str, **config: object) -> None:
         """Set a topic's configuration; dots of its names are written as underscores: `segment_ms=100`."""
         entries = [
@@ -190,6 +199,11 @@ class RealKafka:
         resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
         for done in self.admin.incremental_alter_configs([resource]).values():
             done.result(30)
+
+    def configuration(self, name: str) -> dict[str, str]:
+        """The configuration of a topic as the broker has it, defaults included."""
+        (described,) = self.admin.describe_configs([ConfigResource(ResourceType.TOPIC, name)]).values()
+        return {entry.name: entry.value for entry in described.result(30).values()}
 
     def leader(self, topic: str, partition: int) -> int:
         """The broker that leads a partition now; -1 while none does."""

@@ -1,6 +1,7 @@
 """What the tests end to end share: a broker with every topic, worker processes, and all that was ever published.
 
-Everything here waits on a condition with an end; everything that is started is ended.
+Everything here waits on a condition with an end; everything that is started is ended. The broker is the embedded one,
+or a real Kafka: that of a test's own (`on`), or one for every test alike (`pytest --broker kafka`).
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from rocksdict import Cache
@@ -32,6 +33,7 @@ from decisioning.streaming.chassis.store import Store
 from decisioning.streaming.settings import PREFIX, Settings
 from decisioning.streaming.topics import lane_topics, plan
 from tests.builders import RETAIL
+from tests.kafka.cluster import RealKafka
 from tests.streaming.history import Fact
 from tests.streaming.records import Rec
 from tests.streaming.verifier import Evidence, Report, verify
@@ -51,13 +53,19 @@ def until(condition: Callable[[], Any], seconds: float = 30.0, what: str = "it")
         threading.Event().wait(0.02)
 
 
-class Listening(Protocol):
-    """Kafka, embedded or real, that was started for a test with every topic, or will have them when it is asked."""
+class Given(Protocol):
+    """A Kafka that somebody else started and ends."""
 
     address: str
+    """Where workers find it, unless they are told otherwise."""
+    inside: str
+    """Where the test finds it."""
 
-    def stop(self) -> None:
-        """End it and everything it kept."""
+    def create_topics(self, settings: Settings) -> list[str]:
+        """Create what these settings ask for and is not there; the names of the new ones."""
+
+    def delete_topics(self, names: Sequence[str]) -> None:
+        """Remove these topics."""
 
 
 class WorkerProcess:
@@ -149,26 +157,42 @@ class Kept(NamedTuple):
 
 
 class Live:
-    """A broker of its own with every topic of the table, and all that a test does with it."""
+    """A broker with every topic of the table, and all that a test does with it.
+
+    The broker is `on`, a Kafka that the caller started and ends, without our topics; else one of its own. Further
+    settings are those of the workers; the test's own clients always come in by a plain listener that nobody cuts.
+    """
+
+    broker: ClassVar[str] = "mock"
+    """What its own broker is: `mock`, the embedded one, or `kafka`."""
 
     def __init__(
-        self, folder: Path, partitions: int = 4, *, without: Sequence[str] = (), broker: Listening | None = None,
+        self, folder: Path, partitions: int = 4, *, without: Sequence[str] = (), on: Given | None = None,
         **settings: Any,
     ) -> None:  # fmt: skip
         self.partitions = partitions
         self._folder = folder
         self._given = settings
-        names = [row.name for row in plan(Settings()) if row.name not in without]
-        self._broker = start_broker(names, partitions) if broker is None else broker
-        self.address = self._broker.address
-        self.settings = Settings(kafka=self.address, partitions=partitions, rulebook=RETAIL, **settings)
+        self._ended = ExitStack()
+        if on is None and self.broker == "kafka":
+            on = self._ended.enter_context(RealKafka(folder / "kafka"))
+        if on is None:
+            names = [row.name for row in plan(Settings()) if row.name not in without]
+            self.address = self._inside = self._ended.enter_context(start_broker(names, partitions)).address
+        else:
+            self.address, self._inside = on.address, on.inside
+        chosen: dict[str, Any] = {"kafka": self.address, "partitions": partitions, "rulebook": RETAIL}
+        self.settings = Settings(**chosen | settings)
+        if on is not None:
+            on.create_topics(self.settings)
+            on.delete_topics(without)
         # The broker answers a fetch with one batch a partition: without a linger every record is one.
         self._producer = Producer(
-            {"bootstrap.servers": self.address, "partitioner": "murmur2_random", "linger.ms": 25, "log_level": 2,
+            {"bootstrap.servers": self._inside, "partitioner": "murmur2_random", "linger.ms": 25, "log_level": 2,
              "message.max.bytes": 4_000_000, "queue.buffering.max.messages": 1_000_000, "enable.idempotence": True}
         )  # fmt: skip
         # Of the workers' own group, which it never joins: it only asks what is committed.
-        self._asking = Consumer({"bootstrap.servers": self.address, "group.id": self.settings.group_id, "log_level": 2})
+        self._asking = Consumer({"bootstrap.servers": self._inside, "group.id": self.settings.group_id, "log_level": 2})
         self._workers: list[WorkerProcess] = []
         self._readers: dict[str, _Reader] = {}
 
@@ -184,7 +208,11 @@ class Live:
         for reader in self._readers.values():
             reader.close()
         self._asking.close()
-        self._broker.stop()
+        self._ended.close()
+
+    def stop_broker(self) -> None:
+        """End the broker that is its own: from now on nobody answers."""
+        self._ended.close()
 
     # -- workers ------------------------------------------------------------------------------------------------------
 
@@ -265,7 +293,7 @@ class Live:
     def _read(self, topic: str) -> _Reader:
         reader = self._readers.get(topic)
         if reader is None:
-            reader = self._readers[topic] = _Reader(self.address, topic)
+            reader = self._readers[topic] = _Reader(self._inside, topic)
         reader.go_on()
         return reader
 
@@ -339,7 +367,7 @@ class _Reader:
         ends = {}
         for n in self._next:
             first, ends[n] = self._consumer.get_watermark_offsets(TopicPartition(self._topic, n), timeout=10)
-            assert first == 0, f"the embedded broker dropped {first} records of {self._topic}[{n}]: use more partitions"
+            assert first == 0, f"the broker dropped {first} records of {self._topic}[{n}]: use more partitions"
         deadline = time.monotonic() + 30
         while any(self._next[n] < end for n, end in ends.items()):
             assert time.monotonic() < deadline, f"{self._topic} could not be read to its end within 30 s"

@@ -333,7 +333,7 @@ def test_readyz_notices_a_lost_broker(tmp_path: Path) -> None:
         worker = broker.worker().ready()
         well = until(lambda: found if (found := worker.page("/readyz"))[0] == 200 else None, what="200")
         assert '"broker":"answers"' in well[1]
-        broker._broker.stop()
+        broker.stop_broker()
         lost = until(lambda: found if (found := worker.page("/readyz"))[0] == 503 else None, SILENT_SECONDS + 5, "503")
         assert '"ready":false' in lost[1]
         assert '"broker":"silent"' in lost[1]
