@@ -118,7 +118,7 @@ class Stock:
     def count(self, exits: int, seconds: float) -> Counts:
         """What became of the events, told by its topics."""
         readable = {
-            _place(record): name for topic in SOURCES for record in self.live.read(topic) if (name := _subject(record))
+            _place(record): name for topic in SOURCES for record in self.live.read(topic) if (name := subject(record))
         }
         said: dict[str, list[bytes]] = defaultdict(list)
         for record in self.live.read(DECISIONS):
@@ -148,7 +148,7 @@ def _place(record: Rec) -> str:
     return f"{record.topic}[{record.partition}]@{record.offset}"
 
 
-def _subject(record: Rec) -> str | None:
+def subject(record: Rec) -> str | None:
     """The customer of a readable event: JSON with a subject, all that the stock job needs."""
     try:
         found = json.loads(record.value or b"")

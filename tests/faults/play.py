@@ -32,8 +32,8 @@ SILENT: Final = 15.0
 """Seconds in which a worker that must not go on says so and ends (I8), beside those that its start takes."""
 PATIENCE: Final = 90.0
 """Seconds after the end of the stream in which everything must be done."""
-CRASHES: Final = 12
-"""A supervisor that has started a worker so often calls somebody."""
+CRASHES: Final = 6
+"""A supervisor that has seen a worker end so often in one way starts it no more: a restart does not mend it."""
 _TAIL: Final = 0.15
 _STAMP: Final = re.compile(rb'"version":"[^"]*","digest":"sha256:[0-9a-f]*"')
 _KNOWN: Final = re.compile(r"^(?:crash \d+: |topics: |partitions: |.*Kafka at )", re.I)
@@ -72,6 +72,7 @@ class Play:
         self.findings: list[str] = []
         self.moments: list[Moment] = []
         self.pages: dict[str, bytes] = {}
+        self.patience = SILENT + 10
         self.watched: Callable[[], None] = lambda: None
         """Called ten times a second, for whoever wants to watch more."""
         self._dark: set[str] = set()
@@ -195,7 +196,7 @@ class Play:
         self._looked = now
         self.watched()
         for hand in self.hands.values():
-            ended = hand.look(self._began, again=self.scenario.ends is None and len(self.exits) < CRASHES)
+            ended = hand.look(self._began, again=self.scenario.ends is None and not self._in_vain(hand.name))
             if ended is not None:
                 self._say(f"{ended.at:5.1f} s  {ended.worker} ended with {ended.code}: {ended.line}")
                 self.exits.append(ended)
@@ -208,6 +209,15 @@ class Play:
                 self.waits.append(now - began)
                 if now - began > limit:
                     self.findings.append(f"I7: no new decision for {now - began:.1f} s")
+
+    def _in_vain(self, name: str) -> bool:
+        """Whether this worker has ended too often in one way; a finding, once."""
+        codes = [one.code for one in self.exits if one.worker == name]
+        if len(codes) < CRASHES or len(set(codes[-CRASHES:])) > 1:
+            return False
+        line = f"I8: restarts do not mend it, {name} ended {CRASHES} times with {codes[-1]}: {self.exits[-1].line}"
+        self.findings += [] if any(found.startswith("I8: restarts") for found in self.findings) else [line]
+        return True
 
     def _all_ready(self) -> bool:
         return all(self.world.ready(hand.process) for hand in self.hands.values())
@@ -224,6 +234,8 @@ class Play:
         seen: list[tuple[float, object]] = []
 
         def still() -> bool:
+            if not any(hand.wanted for hand in self.hands.values()):
+                return True  # nobody will do anything any more
             done, now = self.world.done(), time.monotonic()
             if done is None or (seen and seen[-1][1] != done):
                 seen.clear()
@@ -245,7 +257,7 @@ class Play:
         """The worker that was started last must not go on: it says why and ends."""
         scenario, hand = self.scenario, self.hands[self.scenario.workers[0]]
         assert scenario.ends is not None
-        self._until(lambda: self.exits, SILENT + 10, "a refusal")
+        self._until(lambda: self.exits, self.patience, "a refusal")
         if not self.exits:
             self.findings.append(f"I8: {hand.name} goes on (ready: {hand.process.is_ready()}), instead of a refusal")
             return
@@ -304,14 +316,17 @@ def kafka_for(scenario: Scenario, tier: str, folder: Path) -> Kafka:
     return real(folder, scenario)
 
 
-def play(scenario: Scenario, seed: int, *, tier: str = "A", say: Callable[[str], None] = print) -> Result:
-    """Play a scenario under a seed on a Kafka of its own."""
+def play(
+    scenario: Scenario, seed: int, *, tier: str = "A", patience: float = SILENT + 10, say: Callable[[str], None] = print
+) -> Result:
+    """Play a scenario under a seed on a Kafka of its own; `patience`: seconds in which a refusal must come."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         kafka = kafka_for(scenario, tier, Path(folder) / "kafka")
         ours = Ours(Path(folder), kafka, dict(scenario.settings))
         with closing(kafka), ours.live:
             run = Play(scenario, seed, ours, say)
+            run.patience = patience
             run.run()
             report = judge(run)
     divergent = len(report.divergent) + sum(line.startswith("I2") for line in run.findings)
