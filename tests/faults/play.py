@@ -16,11 +16,12 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final, NamedTuple
 
+from decisioning.streaming.chassis.store import StoreError
 from tests.faults.scenario import Do, Scenario, Turn, turns
 from tests.faults.stream import Sent, drawn
 from tests.faults.world import PARTITIONS, Exit, Hand, Kafka, Mock, Ours, World, break_kafka
 from tests.streaming.history import products
-from tests.streaming.invariants import Moment, committed_too_far, leaks, torn_stores
+from tests.streaming.invariants import Moment, committed_too_far, leaks, swollen, torn_stores
 from tests.streaming.live import policy, until
 from tests.streaming.verifier import Report, verify
 
@@ -32,6 +33,8 @@ SILENT: Final = 15.0
 """Seconds in which a worker that must not go on says so and ends (I8), beside those that its start takes."""
 PATIENCE: Final = 90.0
 """Seconds after the end of the stream in which everything must be done."""
+SWOLLEN: Final = 64 * 1024
+"""Bytes that the state of one customer may have, whatever happens to them (F16)."""
 CRASHES: Final = 6
 """A supervisor that has seen a worker end so often in one way starts it no more: a restart does not mend it."""
 _TAIL: Final = 0.15
@@ -104,7 +107,7 @@ class Play:
             if hand.process.process.poll() is None:
                 self.pages |= {name + path: page for path, page in self.world.pages(hand.process).items()}
         for hand in self.hands.values():
-            if (code := hand.stop()) != 0:
+            if hand.wanted and (code := hand.stop()) != 0:
                 self._ended_badly(hand, code)
 
     def _flow(self, paced: list[Sent], seconds: float, turns_left: list[Turn]) -> None:
@@ -281,7 +284,11 @@ def judge(run: Play) -> Report:
     if run.scenario.ends is not None:
         return Report()
     live = run.world.live
-    evidence = live.evidence(*run.hands)
+    try:
+        evidence, kept = live.evidence(*run.hands), live.kept(*run.hands)
+    except StoreError as error:
+        run.findings.append(f"I4: {error}")
+        return Report()
     payloads: dict[bytes, set[bytes]] = {}
     for record in evidence.decisions:
         number = re.search(rb'"id":"([^"]+)"', record.value or b"")
@@ -293,8 +300,8 @@ def judge(run: Play) -> Report:
     told = [record._replace(value=_STAMP.sub(name, record.value or b"")) for record in evidence.decisions]
     report = verify(evidence._replace(decisions=told), rules)
     run.findings += report.problems()
-    kept = live.kept(*run.hands)
     run.findings += [f"I4: {line}" for line in torn_stores(evidence.changelog, kept)]
+    run.findings += swollen(evidence.changelog, SWOLLEN)
     written = {"decisions": evidence.decisions, "dead-letters": evidence.dead_letters}
     written[evidence.relay] = evidence.sources[evidence.relay]
     for moment in run.moments:

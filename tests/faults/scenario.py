@@ -248,7 +248,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ),
     Scenario(
         "F16", "all happens to one customer, whose state must stay small",
-        steps=_KILLED_AGAIN, stream=Stream(1200, 5, customers=1),
+        steps=_KILLED_AGAIN, stream=Stream(450, 5, customers=1),
     ),
     Scenario(
         "F17", "records come twice, in another order, late by an hour or a day",

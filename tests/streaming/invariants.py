@@ -115,6 +115,16 @@ def torn_stores(
     return found
 
 
+def swollen(changelog: Sequence[Rec], limit: int) -> list[str]:
+    """F16: keys whose state grew above `limit` bytes."""
+    largest: dict[bytes, int] = {}
+    for record in changelog:
+        key = user_key(record.key or b"")
+        if key is not None and len(record.value or b"") > limit:
+            largest[key] = max(len(record.value or b""), largest.get(key, 0))
+    return [f"customer {key!r} has a state of {size} bytes" for key, size in largest.items()]
+
+
 class _Silence:
     """What one customer asked of us: only what nobody could read otherwise."""
 

@@ -12,7 +12,7 @@ from decisioning.streaming.chassis.job import Output
 from decisioning.streaming.chassis.outbox import decode, encode
 from decisioning.streaming.chassis.store import OUTBOX, user_key
 from tests.streaming.history import history, products
-from tests.streaming.invariants import Moment, committed_too_far, handled, leaks, torn_stores
+from tests.streaming.invariants import Moment, committed_too_far, handled, leaks, swollen, torn_stores
 from tests.streaming.live import Live, policy
 from tests.streaming.records import Rec
 from tests.streaming.verifier import Evidence, Report, verify
@@ -231,6 +231,14 @@ def test_a_store_that_is_not_its_changelog_is_found(honest: Evidence) -> None:
     stale[min(stale)] = _older(stale[min(stale)])
     assert len(torn_stores(honest.changelog, [("w", 0, 10**6, stale)])) == 1
     assert torn_stores(honest.changelog, [("w", 0, 0, honest.stores[0])]), "it holds more than it claims"
+
+
+def test_a_state_that_is_too_large_is_found(honest: Evidence) -> None:
+    """F16: named with the size that it reached."""
+    largest = max(len(one.value or b"") for one in honest.changelog if user_key(one.key or b"") is not None)
+    assert not swollen(honest.changelog, largest)
+    (line,) = swollen(honest.changelog, largest - 1)
+    assert f"{largest} bytes" in line
 
 
 def test_a_commit_before_its_work_is_done_is_found(honest: Evidence) -> None:
