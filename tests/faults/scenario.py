@@ -42,7 +42,7 @@ class Do(StrEnum):
     DELAY = "a broker answers late, by so many ms"
     COORDINATE = "the group's coordinator is this broker now"
     LEAD = "this broker leads every partition now"
-    REFUSE = "the next write to each partition of a topic is refused with this Kafka error code"
+    REFUSE = "the next write to a partition of a topic is refused with this Kafka error code"
     RECREATE = "a topic is made anew, empty, with so many partitions"
     CUT = "a worker's network is cut"
     DEAFEN = "a worker hears nothing from Kafka, which hears it"

@@ -323,8 +323,7 @@ def break_kafka(kafka: Kafka, do: Do, target: str, how: str, group: str, topics:
                     with suppress(RuntimeError):
                         kafka.lead(topic, partition, int(target))
         case Do.REFUSE:
-            for partition in range(PARTITIONS):
-                kafka.refuse(target, partition, int(how), 1)
+            kafka.refuse(target, int(how) % PARTITIONS, int(how), 1)  # one partition: each refusal is one more crash
         case Do.RECREATE:
             kafka.recreate(target, int(how or PARTITIONS))
         case Do.CUT | Do.DEAFEN:
