@@ -6,10 +6,11 @@ READY   := .venv/.ready
 RULES   := $(wildcard rules/*.yaml rules/examples/*.yaml)
 ARGS    ?=
 BROKER  ?=
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-long rules mutate generated lint types format lock clean
+.PHONY: help install demo test test-long faults soak rules mutate generated lint types format lock clean
 
 help: ## Show what there is to do
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +42,12 @@ test: $(READY) ## Run the tests, a few side by side (ARGS=… goes to pytest)
 
 test-long: $(READY) ## Run the tests that take long: more kills, backlogs, several workers
 	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal -m long $(ARGS)
+
+faults: $(READY) ## Play the fault scenarios and verify what is left (ARGS="--seeds 5", "--tier B", "--compare", "--help")
+	@$(BIN)/python -m tests.faults $(ARGS)
+
+soak: $(READY) ## Mixed faults on a real Kafka for MINUTES (default 10): nothing lost, nothing grows
+	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(ARGS)
 
 rules: $(READY) ## Check the rulebooks and play their cases
 	$(BIN)/decisioning check $(RULES)

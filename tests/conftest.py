@@ -15,8 +15,9 @@ from tests.streaming.live import Live
 # Modules that start processes or live through many histories, the longest first. Several workers share the tests, each
 # beginning with its part of the list: dealt out like cards, no long one is left to run alone at the end.
 LONG = (
-    "streaming/test_app.py", "streaming/test_kill.py", "streaming/test_swap.py", "streaming/chassis/test_faults.py",
-    "streaming/demo/test_run.py", "streaming/chassis/test_transport.py", "properties/test_respect.py", "test_main.py",
+    "streaming/test_app.py", "faults/test_play.py", "streaming/test_kill.py", "streaming/test_swap.py",
+    "streaming/chassis/test_faults.py", "streaming/demo/test_run.py", "streaming/chassis/test_transport.py",
+    "properties/test_respect.py", "test_main.py",
     "streaming/test_letters.py", "streaming/test_refusals.py", "test_five_minutes.py", "streaming/test_identities.py",
     "streaming/test_verifier.py", "properties/test_rulebooks.py", "test_window.py", "streaming/test_bench.py",
 )  # fmt: skip

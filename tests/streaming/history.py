@@ -72,7 +72,7 @@ class _Shop:
         self._asked: list[tuple[str, str, str, str]] = []  # customer, event, request, action
         self._now = START
         self._count = 0
-        self._phones = [f"tel:{number:04}" for number in range(customers // 4)]
+        self._phones = [f"tel:{number:04}" for number in range(max(1, customers // 4))]
         self._last: list[Fact] = []
 
     def draw(self, events: int) -> Iterator[Fact]:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from rocksdict import Cache
@@ -53,15 +53,32 @@ def until(condition: Callable[[], Any], seconds: float = 30.0, what: str = "it")
         threading.Event().wait(0.02)
 
 
-class WorkerProcess:
-    """`decisioning run` as a process of its own; what it prints is kept in a file."""
+class Given(Protocol):
+    """A Kafka that somebody else started and ends."""
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    address: str
+    """Where workers find it, unless they are told otherwise."""
+    inside: str
+    """Where the test finds it."""
+
+    def create_topics(self, settings: Settings) -> list[str]:
+        """Create what these settings ask for and is not there; the names of the new ones."""
+
+    def delete_topics(self, names: Sequence[str]) -> None:
+        """Remove these topics."""
+
+
+class WorkerProcess:
+    """`decisioning run`, or another command, as a process of its own; what it prints is kept in a file."""
+
+    def __init__(
+        self, environment: dict[str, str], log: Path, command: Sequence[str] = ("-m", "decisioning", "run")
+    ) -> None:
         self._log = log
         self._began = log.stat().st_size if log.exists() else 0
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "decisioning", "run"],
+                [sys.executable, *command],
                 env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
 
@@ -69,6 +86,11 @@ class WorkerProcess:
     def output(self) -> str:
         """Everything that it printed; its predecessors of the same name wrote before it into the same file."""
         return self._log.read_bytes()[self._began :].decode(errors="replace")
+
+    @property
+    def whole_output(self) -> bytes:
+        """The same with what its predecessors printed."""
+        return self._log.read_bytes()
 
     def is_ready(self) -> bool:
         """Whether it said that it takes records."""
@@ -125,6 +147,15 @@ class WorkerProcess:
         return self.process.wait(seconds)
 
 
+class Kept(NamedTuple):
+    """One local store: whose, of which lane, the changelog offset up to which it is true, and its records by key."""
+
+    worker: str
+    lane: int
+    offset: int | None
+    states: dict[bytes, bytes]
+
+
 class Live:
     """A broker with every topic of the table, and all that a test does with it.
 
@@ -136,7 +167,7 @@ class Live:
     """What its own broker is: `mock`, the embedded one, or `kafka`."""
 
     def __init__(
-        self, folder: Path, partitions: int = 4, *, without: Sequence[str] = (), on: RealKafka | None = None,
+        self, folder: Path, partitions: int = 4, *, without: Sequence[str] = (), on: Given | None = None,
         **settings: Any,
     ) -> None:  # fmt: skip
         self.partitions = partitions
@@ -210,12 +241,21 @@ class Live:
         shutil.rmtree(self.data(name), ignore_errors=True)
 
     def stored(self, *names: str) -> dict[int, dict[bytes, bytes]]:
-        """What the local stores of stopped workers hold of each customer, by lane: key to record with its header."""
-        found: dict[int, dict[bytes, bytes]] = {}
+        """What the local stores of stopped workers hold of each customer, by lane: key to record with its header; of
+        several stores of one lane, the one that is the furthest."""
+        kept = sorted(self.kept(*names), key=lambda one: -1 if one.offset is None else one.offset)
+        return {one.lane: one.states for one in kept}
+
+    def kept(self, *names: str) -> list[Kept]:
+        """Every local store of stopped workers."""
+        found = []
         for name in names or ("w",):
             for path in sorted(self.data(name).glob("state-changelog-*")):
+                lane = path.name.rpartition("-")[2]
+                if not lane.isdecimal():
+                    continue
                 store = Store(path, cache=Cache(1 << 20), memtable_bytes=1 << 20)
-                found[int(path.name.rpartition("-")[2])] = dict(store.states())
+                found.append(Kept(name, int(lane), store.offset, dict(store.states())))
                 store.close()
         return found
 
@@ -270,8 +310,7 @@ class Live:
     def _read(self, topic: str) -> _Reader:
         reader = self._readers.get(topic)
         if reader is None:
-            partitions = next((row.partitions for row in plan(self.settings) if row.name == topic), self.partitions)
-            reader = self._readers[topic] = _Reader(self._inside, topic, partitions)
+            reader = self._readers[topic] = _Reader(self._inside, topic)
         reader.go_on()
         return reader
 
@@ -284,17 +323,19 @@ class Live:
     def settle(self, seconds: float = 60.0) -> None:
         """Wait until all of every lane topic is committed, wakes in the relay included, and nothing new comes."""
 
-        def ends() -> dict[str, int]:
-            return {topic: len(self._read(topic).found) for topic in lane_topics(self.settings)}
-
         def quiet() -> bool:
-            before = ends()
-            if any(self.committed(topic) < end for topic, end in before.items()):
+            before = self.done()
+            if before is None:
                 return False
             threading.Event().wait(0.5)  # longer than the event clock waits for an instant to be over
-            return ends() == before
+            return self.done() == before
 
         until(quiet, seconds, "the end of all work")
+
+    def done(self) -> dict[str, int] | None:
+        """How many records each lane topic has, if all of them are committed."""
+        ends = {topic: len(self._read(topic).found) for topic in lane_topics(self.settings)}
+        return None if any(self.committed(topic) < end for topic, end in ends.items()) else ends
 
     def verified(self, *workers: str) -> Report:
         """What the verifier finds once the workers have stopped; the stores are those of the named ones."""
@@ -316,20 +357,24 @@ class Live:
 
     def committed(self, topic: str) -> int:
         """How many records of a topic the workers' group has committed."""
+        return sum(self.commits(topic).values())
+
+    def commits(self, topic: str) -> dict[int, int]:
+        """The offset up to which the workers' group has committed each partition of a topic."""
         found = self._asking.committed([TopicPartition(topic, n) for n in range(self.partitions)], timeout=10)
-        return sum(max(0, tp.offset) for tp in found)
+        return {tp.partition: max(0, tp.offset) for tp in found}
 
 
 class _Reader:
     """Reads one topic whole, and goes on from there at the next call."""
 
-    def __init__(self, address: str, topic: str, partitions: int) -> None:
+    def __init__(self, address: str, topic: str) -> None:
         self._consumer = Consumer(
             {"bootstrap.servers": address, "group.id": "reader", "enable.auto.commit": False, "log_level": 2,
              "fetch.wait.max.ms": 10, "auto.offset.reset": "error", "fetch.message.max.bytes": 8_000_000}
         )  # fmt: skip
         self._topic = topic
-        self._next = dict.fromkeys(range(partitions), 0)
+        self._next = dict.fromkeys(self._consumer.list_topics(topic, timeout=10).topics[topic].partitions, 0)
         self.found: list[Rec] = []
         self.values: set[bytes | None] = set()
         self._consumer.assign([TopicPartition(topic, n, 0) for n in self._next])

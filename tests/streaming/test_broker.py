@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from decisioning.streaming.broker import PRODUCE, start_broker
+from decisioning.streaming.broker import PRODUCE, Broker, BrokerError, start_broker
 
 
 def producer(address: str) -> Producer:
@@ -53,6 +54,88 @@ def test_it_refuses_when_it_is_told_to() -> None:
         sender.produce("orders", b"3", on_delivery=lambda error, _: answers.append(error))
         sender.flush(10)
         assert answers[-1] is None
+
+
+def test_it_refuses_writes_to_one_partition() -> None:
+    """Only that partition, only so often; then it takes them again."""
+    with start_broker(["orders"], 2) as broker:
+        sender, answers = producer(broker.address), []
+        broker.refuse("orders", 1, 87)
+        for partition in (0, 1, 0, 1):
+            sender.produce("orders", b"1", partition=partition, on_delivery=lambda error, _: answers.append(error))
+            assert sender.flush(10) == 0
+        assert [error and error.code() for error in answers] == [None, 87, None, None]
+
+
+def count(broker: Broker, topic: str = "orders") -> int:
+    """Records in partition 0 of a topic."""
+    reader = Consumer({"bootstrap.servers": broker.address, "group.id": "g", "log_level": 2})
+    try:
+        return int(reader.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)[1])
+    finally:
+        reader.close()
+
+
+def test_it_goes_down_and_comes_back_with_its_data() -> None:
+    """Nobody is answered while it is down; what it held it still holds."""
+    with start_broker(["orders"], 1) as broker:
+        sender = producer(broker.address)
+        sender.produce("orders", b"1")
+        assert sender.flush(10) == 0
+        broker.down()
+        late = producer(broker.address)
+        late.produce("orders", b"2")
+        assert late.flush(0.5) == 1
+        broker.up()
+        assert count(broker) == 1
+        assert late.flush(30) == 0
+        assert count(broker) == 2
+
+
+def test_leaders_and_coordinators_move() -> None:
+    """A partition's records are taken by its new leader, and a group is found at its new coordinator."""
+    with start_broker(["orders"], 1, brokers=3) as broker:
+        assert len(broker.address.split(",")) == 3
+        sender = producer(broker.address)
+        for number in (1, 2, 3):
+            broker.lead("orders", 0, number)
+            broker.coordinate("g", number)
+            sender.produce("orders", b"1")
+            assert sender.flush(10) == 0
+        assert count(broker) == 3
+        leader = sender.list_topics("orders", timeout=5).topics["orders"].partitions[0].leader
+        assert leader == 3
+
+
+def test_it_answers_late_when_it_is_told_to() -> None:
+    """A produce waits for the round trip that was asked for."""
+    with start_broker(["orders"], 1) as broker:
+        broker.delay(400)
+        sender, began = producer(broker.address), time.monotonic()
+        sender.produce("orders", b"1")
+        assert sender.flush(20) == 0
+        assert time.monotonic() - began > 0.4
+
+
+def test_a_topic_made_anew_is_empty() -> None:
+    """With as many partitions as are asked for."""
+    with start_broker(["orders"], 1) as broker:
+        sender = producer(broker.address)
+        sender.produce("orders", b"1")
+        assert sender.flush(10) == 0
+        broker.recreate("orders", 3)
+        assert count(broker) == 0
+        assert len(producer(broker.address).list_topics(timeout=5).topics["orders"].partitions) == 3
+
+
+def test_what_librdkafka_refuses_is_said() -> None:
+    """A broker that there is not, or a line that means nothing, is an error at once."""
+    with start_broker(["orders"], 1) as broker:
+        with pytest.raises(BrokerError, match="down: librdkafka refused it"):
+            broker.down(7)
+        broker.up(1)
+    with pytest.raises(ValueError, match="closed"):
+        broker.up(1)
 
 
 def test_it_ends_with_its_input_or_at_sigterm() -> None:

@@ -8,8 +8,11 @@ import msgspec
 import pytest
 
 from decisioning.streaming.chassis.header import pack, unpack
+from decisioning.streaming.chassis.job import Output
+from decisioning.streaming.chassis.outbox import decode, encode
 from decisioning.streaming.chassis.store import OUTBOX, user_key
 from tests.streaming.history import history, products
+from tests.streaming.invariants import Moment, committed_too_far, handled, leaks, swollen, torn_stores
 from tests.streaming.live import Live, policy
 from tests.streaming.records import Rec
 from tests.streaming.verifier import Evidence, Report, verify
@@ -168,3 +171,110 @@ def test_an_event_applied_twice_is_found(honest: Evidence) -> None:
     last = max(i for i, one in enumerate(honest.changelog) if one.partition == again.partition)
     changelog = [*honest.changelog[: last + 1], again, *honest.changelog[last + 1 :]]
     assert "divergent" in kinds(found(honest._replace(changelog=changelog)))
+
+
+def states(changelog: Sequence[Rec]) -> list[int]:
+    """The places of state records."""
+    return [i for i, one in enumerate(changelog) if one.value and one.key and user_key(one.key) is not None]
+
+
+def test_a_sequence_that_falls_is_found(honest: Evidence) -> None:
+    """I5: a state record with an older sequence than the one before it, as a writer without fencing would leave it."""
+    places = states(honest.changelog)
+    later = next(i for i in places[::-1] if unpack(honest.changelog[i].value or b"")[0].sequence > 1)
+    header, body = unpack(honest.changelog[later].value or b"")
+    header.sequence = 1
+    changelog = list(honest.changelog)
+    changelog[later] = changelog[later]._replace(value=pack(header, body))
+    assert found(honest._replace(changelog=changelog)).falling
+
+
+def _acted(evidence: Evidence) -> tuple[int, int, tuple[int, int, bytes, Sequence[Output]]]:
+    """An outbox record and the place in it of an event that was answered with a marketing act, and that entry; of a
+    customer whom nobody became a part of, because then consents come along that only the engine can tell."""
+    moved = {one.key for one in evidence.sources[evidence.relay] if b"wake" not in dict(one.headers).values()}
+    for place, one in enumerate(evidence.changelog):
+        if one.value and (one.key or b"").startswith(OUTBOX):
+            for number, entry in enumerate(decode(one.value)[0]):
+                said = b"".join(output.value or b"" for output in entry[3])
+                spoke = b'"decision.act"' in said and b'"class":"marketing"' in said
+                if spoke and b'"type":"wake"' not in said and entry[2] not in moved:
+                    return place, number, entry
+    raise AssertionError("nobody was spoken to")
+
+
+@pytest.mark.parametrize("says", ["consent.withdrawn", "customer.erased"])
+def test_speaking_to_somebody_who_said_no_is_found(honest: Evidence, says: str) -> None:
+    """I6: an act after a withdrawal, or an erasure, that stood before it in its lane: planted right before the act."""
+    place, number, entry = _acted(honest)
+    outbox = honest.changelog[place]
+    entries, forgotten = decode(outbox.value or b"")
+    told = honest.sources["customers"]
+    offset = 1 + max(record.offset for record in told if record.partition == outbox.partition)
+    data = {"purpose": "marketing"} if says == "consent.withdrawn" else {}
+    time = msgspec.json.decode(entry[3][-1].value or b"")["time"]
+    no = {"specversion": "1.0", "id": "no", "source": "/t", "type": says, "subject": entry[2].decode(), "time": time}
+    planted = told[0]._replace(
+        partition=outbox.partition, offset=offset, key=entry[2], value=msgspec.json.encode({**no, "data": data})
+    )
+    # The table of topics lists the sources in their order.
+    entries.insert(number, (list(honest.sources).index("customers"), offset, entry[2], ()))
+    changelog = list(honest.changelog)
+    changelog[place] = outbox._replace(value=encode(entries, forgotten))
+    report = found(honest._replace(changelog=changelog, sources={**honest.sources, "customers": [*told, planted]}))
+    assert len(report.outspoken) >= 1
+    assert not found(honest).outspoken
+
+
+def test_a_store_that_is_not_its_changelog_is_found(honest: Evidence) -> None:
+    """I4: one record older, or one missing, in a store that claims to be further."""
+    kept = [("w", lane, honest.changelog[-1].offset + 10**6, states) for lane, states in honest.stores.items()]
+    assert not torn_stores(honest.changelog, kept)
+    stale = dict(honest.stores[0])
+    stale[min(stale)] = _older(stale[min(stale)])
+    assert len(torn_stores(honest.changelog, [("w", 0, 10**6, stale)])) == 1
+    assert torn_stores(honest.changelog, [("w", 0, 0, honest.stores[0])]), "it holds more than it claims"
+
+
+def test_a_state_that_is_too_large_is_found(honest: Evidence) -> None:
+    """F16: named with the size that it reached."""
+    largest = max(len(one.value or b"") for one in honest.changelog if user_key(one.key or b"") is not None)
+    assert not swollen(honest.changelog, largest)
+    (line,) = swollen(honest.changelog, largest - 1)
+    assert f"{largest} bytes" in line
+
+
+def test_a_commit_before_its_work_is_done_is_found(honest: Evidence) -> None:
+    """I9: all is committed, but what was said last does not stand in the topic at that moment."""
+    written = {"decisions": honest.decisions}
+    committed = {topic: dict.fromkeys(range(_PARTITIONS), 10**6) for topic in honest.sources}
+    whole = {topic: dict.fromkeys(range(_PARTITIONS), 10**6) for topic in ("state-changelog", "decisions")}
+    assert not committed_too_far(Moment(committed, whole), honest.changelog, written, _PARTITIONS)
+    last = max(one.offset for one in honest.decisions if one.partition == 0)
+    short = {**whole, "decisions": {0: last, 1: 10**6}}
+    assert len(committed_too_far(Moment(committed, short), honest.changelog, written, _PARTITIONS)) == 1
+    assert not committed_too_far(Moment({}, short), honest.changelog, written, _PARTITIONS)
+
+
+def test_a_customer_in_a_log_or_header_is_found(honest: Evidence) -> None:
+    """I10: canaries in a log, in a header of ours, and a secret; what the sender wrote is the sender's."""
+    assert not leaks({"log": b"ready"}, honest.dead_letters)
+    assert leaks({"log": b"cannot read c-0001"}, ()) == ["log names c-0001"]
+    assert leaks({"page": b"<tel:0001>"}, ()) == ["page names tel:0001"]
+    assert leaks({"log": b"password=hunter2"}, (), [b"hunter2"]) == ["log holds a secret"]
+    assert not leaks({"log": b"id 0f3c-0001-77"}, ()), "a part of a longer number is nobody"
+    letter = honest.dead_letters[0]
+    ours = letter._replace(headers=(*letter.headers, ("__streams.errors.message", b"bad value c-0001")))
+    theirs = letter._replace(headers=(("trace", b"c-0001"), *letter.headers))
+    assert leaks({}, [ours])
+    assert not leaks({}, [theirs])
+
+
+def test_what_a_lane_handled_is_told_in_its_order(honest: Evidence) -> None:
+    """Every offset once, rising within a topic, and with as many outputs as were ever published by it."""
+    for number in range(_PARTITIONS):
+        places: dict[str, list[int]] = {}
+        for one in handled(honest.changelog, number):
+            places.setdefault(one.topic, []).append(one.offset)
+        assert places
+        assert all(offsets == sorted(set(offsets)) for offsets in places.values())

@@ -32,6 +32,7 @@ from decisioning.streaming.chassis.header import unpack
 from decisioning.streaming.chassis.outbox import decode
 from decisioning.streaming.chassis.store import OUTBOX, TOPICS, user_key
 from decisioning.streaming.topics import partition_of
+from tests.streaming.invariants import falling_sequences, spoken_to_in_silence
 from tests.streaming.records import Rec
 
 _NAMES: Final = msgspec.msgpack.Decoder(list[str])
@@ -64,6 +65,8 @@ class Report:
     disorder: list[str] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
+    falling: list[str] = field(default_factory=list)
+    outspoken: list[str] = field(default_factory=list)
     records: int = 0
     applied: int = 0
     decisions: int = 0
@@ -77,7 +80,7 @@ class Report:
 
     def problems(self) -> list[str]:
         """Every finding, one line each; empty: nothing was lost, torn or forgotten."""
-        kinds = ("lost", "divergent", "invented", "disorder", "stale", "unanswered")
+        kinds = ("lost", "divergent", "invented", "disorder", "stale", "unanswered", "falling", "outspoken")
         return [f"{kind}: {line}" for kind in kinds for line in getattr(self, kind)]
 
 
@@ -125,6 +128,8 @@ def verify(evidence: Evidence, policy: Policy) -> Report:
     _check_fates(evidence, applied, report)
     _compare_decisions(expected, evidence.decisions, report)
     _check_promises(evidence.decisions, newest, report)
+    report.falling = falling_sequences(evidence.changelog, evidence.partitions)
+    report.outspoken = spoken_to_in_silence(evidence.changelog, evidence.sources, evidence.partitions)
     return report
 
 

@@ -1,0 +1,343 @@
+"""Plays a scenario: publishes its stream, takes its steps in their turn, waits until all is done, and judges.
+
+One loop on one thread does it all, so that a seed means the same each time as far as processes allow.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from random import Random
+from typing import Any, Final, NamedTuple
+
+from decisioning.streaming.chassis.store import StoreError
+from tests.faults.scenario import Do, Scenario, Turn, turns
+from tests.faults.stream import Sent, drawn
+from tests.faults.world import PARTITIONS, Exit, Hand, Kafka, Mock, Ours, World, break_kafka
+from tests.streaming.history import products
+from tests.streaming.invariants import Moment, committed_too_far, leaks, swollen, torn_stores
+from tests.streaming.live import policy, until
+from tests.streaming.verifier import Report, verify
+
+WARM: Final = 15.0
+"""Seconds from a worker's restart to its first new decision, at most (I7)."""
+AFTER_KAFKA: Final = 30.0
+"""The same from the return of a broker (I7)."""
+SILENT: Final = 15.0
+"""Seconds in which a worker that must not go on says so and ends (I8), beside those that its start takes."""
+PATIENCE: Final = 90.0
+"""Seconds after the end of the stream in which everything must be done."""
+SWOLLEN: Final = 64 * 1024
+"""Bytes that the state of one customer may have, whatever happens to them (F16)."""
+CRASHES: Final = 6
+"""A supervisor that has seen a worker end so often in one way starts it no more: a restart does not mend it."""
+_TAIL: Final = 0.15
+_STAMP: Final = re.compile(rb'"version":"[^"]*","digest":"sha256:[0-9a-f]*"')
+_KNOWN: Final = re.compile(r"^(?:crash \d+: |topics: |partitions: |.*Kafka at )", re.I)
+_KAFKA: Final = {
+    Do.DOWN, Do.UP, Do.CRASH, Do.DELAY, Do.COORDINATE, Do.LEAD, Do.REFUSE, Do.RECREATE, Do.CUT, Do.DEAFEN, Do.HEAL,
+}  # fmt: skip
+
+
+class Result(NamedTuple):
+    """What became of one scenario under one seed. No findings: all held."""
+
+    scenario: str
+    seed: int
+    findings: list[str]
+    lost: int
+    divergent: int
+    repeats: int
+    decisions: int
+    exits: list[Exit]
+    waits: list[float]
+    """Seconds from each repair (a start, a broker's return) to the first new decision."""
+    seconds: float
+
+
+class Play:
+    """One run of a scenario on a Kafka."""
+
+    def __init__(self, scenario: Scenario, seed: int, world: World, say: Callable[[str], None]) -> None:
+        self.scenario, self.world, self._say = scenario, world, say
+        self._draw = Random(f"{seed} steps")
+        self._turns = turns(scenario, self._draw)
+        self._sent = drawn(scenario.stream, seed, PARTITIONS)
+        self.hands: dict[str, Hand] = {}
+        self.exits: list[Exit] = []
+        self.waits: list[float] = []
+        self.findings: list[str] = []
+        self.moments: list[Moment] = []
+        self.pages: dict[str, bytes] = {}
+        self.patience = SILENT + 10
+        self.watched: Callable[[], None] = lambda: None
+        """Called ten times a second, for whoever wants to watch more."""
+        self._dark: set[str] = set()
+        self._repaired: tuple[float, int, float] | None = None
+        self._looked = 0.0
+        self._began = time.monotonic()
+
+    def run(self) -> None:
+        """From the first record to the last worker's end; what is wrong stands in `findings`."""
+        stream = self.scenario.stream
+        self.world.live.tell(products())
+        for sent in self._sent[: stream.waiting]:
+            self._publish(sent)
+        self.world.live.flush()
+        for name in self.scenario.workers:
+            self._start(name)
+        if len(self.scenario.workers) == 1 and not stream.waiting:
+            self._until(self._all_ready, 60, "a first start")
+        self._began = time.monotonic()
+        paced, turns_left = self._sent[stream.waiting :], list(self._turns)
+        head = paced[: int(len(paced) * (1 - _TAIL))] if turns_left else paced
+        self._flow(head, stream.seconds, turns_left)
+        self._flow(paced[len(head) :], 0.7, [])  # so that after the last fault there is something new to decide
+        if self.scenario.ends is not None:
+            self._refused()
+            return
+        self._settle()
+        for name, hand in self.hands.items():
+            if hand.process.process.poll() is None:
+                self.pages |= {name + path: page for path, page in self.world.pages(hand.process).items()}
+        for hand in self.hands.values():
+            if hand.wanted and (code := hand.stop()) != 0:
+                self._ended_badly(hand, code)
+
+    def _flow(self, paced: list[Sent], seconds: float, turns_left: list[Turn]) -> None:
+        """Publish at an even pace, take the steps that are due, until both are through."""
+        began, next_one = time.monotonic(), 0
+        pace = seconds / max(1, len(paced))
+        while next_one < len(paced) or turns_left:
+            now = time.monotonic()
+            while next_one < len(paced) and began + next_one * pace <= now:
+                self._publish(paced[next_one])
+                next_one += 1
+            while turns_left and self._began + turns_left[0].at <= now:
+                self._take(turns_left.pop(0))
+            self._look()
+            threading.Event().wait(0.01)
+
+    def _publish(self, sent: Sent) -> None:
+        fact = sent.fact
+        at = int(time.time() * 1000 + sent.wrong * 3_600_000) if sent.wrong else None
+        self.world.live.publish(fact.topic, fact.value, fact.key, at=at, partition=fact.partition)
+
+    # -- steps --------------------------------------------------------------------------------------------------------
+
+    def _take(self, turn: Turn) -> None:
+        """One step of the scenario. Steps that take long (a stop) delay the next; the stream waits with them."""
+        self._say(f"{turn.at:5.1f} s  {turn.do.value}: {' '.join(filter(None, (turn.target, turn.how)))}")
+        if turn.do in _KAFKA:
+            self._break_kafka(turn)
+            return
+        name = turn.target
+        match turn.do:
+            case Do.START:
+                self._start(name)
+            case Do.WIPE:
+                self.world.wipe(name)
+            case Do.CORRUPT:
+                self.world.damage(name, turn.how, self._draw)
+            case Do.RULES:
+                self.world.write_rules(name, turn.how)
+            case Do.KILL:
+                self.hands[name].kill()
+                self._remember_moment()
+            case Do.STOP:
+                hand = self.hands[name]
+                if (code := hand.stop()) != 0:
+                    self._ended_badly(hand, code)
+            case Do.FREEZE:
+                self.hands[name].signal(signal.SIGSTOP)
+            case Do.THAW:
+                self.hands[name].signal(signal.SIGCONT)
+                self._repair(WARM)
+            case Do.FILL:
+                self.hands[name].fill()
+
+    def _break_kafka(self, turn: Turn) -> None:
+        break_kafka(self.world.kafka, turn.do, turn.target, turn.how, self.world.group, self.world.topics)
+        if turn.do in (Do.DOWN, Do.CRASH):
+            self._dark.add(turn.target)
+        elif turn.do is Do.UP:
+            self._dark.discard(turn.target)
+        if turn.do in (Do.UP, Do.HEAL):
+            self._repair(AFTER_KAFKA)
+
+    def _start(self, name: str) -> None:
+        if name in self.hands:
+            self.hands[name].start()
+            self._repair(WARM)
+        else:
+            self.hands[name] = Hand(name, self.world.start)
+
+    def _repair(self, limit: float) -> None:
+        """From now on the time to the next new decision counts."""
+        if not self._dark and self.scenario.ends is None:
+            self._repaired = time.monotonic(), self.world.heard(), limit
+
+    def _remember_moment(self) -> None:
+        """What is committed and what is written while nobody works (I9)."""
+        if not self._dark and not any(hand.wanted for hand in self.hands.values()):
+            moment = self.world.moment()
+            self.moments += [moment] if moment is not None else []
+
+    # -- watching -----------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Ten times a second: who has ended, and whether anything new was said since the last repair."""
+        now = time.monotonic()
+        if now - self._looked < 0.1:
+            return
+        self._looked = now
+        self.watched()
+        for hand in self.hands.values():
+            ended = hand.look(self._began, again=self.scenario.ends is None and not self._in_vain(hand.name))
+            if ended is not None:
+                self._say(f"{ended.at:5.1f} s  {ended.worker} ended with {ended.code}: {ended.line}")
+                self.exits.append(ended)
+                if ended.code == 0 or not _KNOWN.match(ended.line):
+                    self.findings.append(f"I8: {ended.worker} ended with {ended.code} and said: {ended.line!r}")
+        if self._repaired is not None and not self._dark:
+            began, known, limit = self._repaired
+            if self.world.heard() > known:
+                self._repaired = None
+                self.waits.append(now - began)
+                if now - began > limit:
+                    self.findings.append(f"I7: no new decision for {now - began:.1f} s")
+
+    def _in_vain(self, name: str) -> bool:
+        """Whether this worker has ended too often in one way; a finding, once."""
+        codes = [one.code for one in self.exits if one.worker == name]
+        if len(codes) < CRASHES or len(set(codes[-CRASHES:])) > 1:
+            return False
+        line = f"I8: restarts do not mend it, {name} ended {CRASHES} times with {codes[-1]}: {self.exits[-1].line}"
+        self.findings += [] if any(found.startswith("I8: restarts") for found in self.findings) else [line]
+        return True
+
+    def _all_ready(self) -> bool:
+        return all(self.world.ready(hand.process) for hand in self.hands.values())
+
+    def _until(self, condition: Callable[[], Any], seconds: float, what: str) -> bool:
+        try:
+            until(lambda: (self._look(), condition())[1], seconds, what)  # type: ignore[func-returns-value]
+        except AssertionError:
+            return False
+        return True
+
+    def _settle(self) -> None:
+        """Wait until all of every lane topic is committed and nothing new comes."""
+        seen: list[tuple[float, object]] = []
+
+        def still() -> bool:
+            if not any(hand.wanted for hand in self.hands.values()):
+                return True  # nobody will do anything any more
+            done, now = self.world.done(), time.monotonic()
+            if done is None or (seen and seen[-1][1] != done):
+                seen.clear()
+                if done is None:
+                    threading.Event().wait(0.1)
+                    return False
+            seen.append((now, done))
+            return now - seen[0][0] > self.world.calm
+
+        if not self._until(still, PATIENCE, "the end of all work"):
+            for hand in self.hands.values():
+                code = hand.process.process.poll()
+                said = self.world.pages(hand.process).get("/readyz", b"").decode() if code is None else f"ended {code}"
+                self.findings.append(
+                    f"I8: not all was done {PATIENCE:.0f} s after the last record; {hand.name}: {said}"
+                )
+
+    def _refused(self) -> None:
+        """The worker that was started last must not go on: it says why and ends."""
+        scenario, hand = self.scenario, self.hands[self.scenario.workers[0]]
+        assert scenario.ends is not None
+        self._until(lambda: self.exits, self.patience, "a refusal")
+        if not self.exits:
+            self.findings.append(f"I8: {hand.name} goes on (ready: {hand.process.is_ready()}), instead of a refusal")
+            return
+        ended = self.exits[-1]
+        if ended.code != scenario.ends.code or scenario.ends.says not in ended.line:
+            self.findings.append(f"I8: ended with {ended.code}, {ended.line!r}, instead of {scenario.ends}")
+
+    def _ended_badly(self, hand: Hand, code: int | None) -> None:
+        line = (hand.process.output.strip().splitlines() or [""])[-1]
+        ended = Exit(hand.name, -1 if code is None else code, line, time.monotonic() - self._began)
+        self._say(f"{ended.at:5.1f} s  {hand.name} was asked to stop and ended with {code}: {line}")
+        if code == -signal.SIGTERM and not self.world.ready(hand.process):
+            return  # it had not begun
+        self.exits.append(ended)
+        if code is None or code <= 0 or not _KNOWN.match(line):
+            self.findings.append(f"I8: asked to stop, {hand.name} ended with {code} and said: {line!r}")
+
+
+def judge(run: Play) -> Report:
+    """The verifier's report, and its findings among those of the run. The workers have ended."""
+    if run.scenario.ends is not None:
+        return Report()
+    live = run.world.live
+    try:
+        evidence, kept = live.evidence(*run.hands), live.kept(*run.hands)
+    except StoreError as error:
+        run.findings.append(f"I4: {error}")
+        return Report()
+    payloads: dict[bytes, set[bytes]] = {}
+    for record in evidence.decisions:
+        number = re.search(rb'"id":"([^"]+)"', record.value or b"")
+        payloads.setdefault(number[1] if number else b"", set()).add(record.value or b"")
+    run.findings += [f"I2: decision {n!r} has several payloads" for n, said in payloads.items() if len(said) > 1]
+    # The rulebooks of a scenario differ in nothing but their version: told apart above, they are one to the engine.
+    rules = policy()
+    name = f'"version":"{rules.stamp["version"]}","digest":"{rules.stamp["digest"]}"'.encode()
+    told = [record._replace(value=_STAMP.sub(name, record.value or b"")) for record in evidence.decisions]
+    report = verify(evidence._replace(decisions=told), rules)
+    run.findings += report.problems()
+    run.findings += [f"I4: {line}" for line in torn_stores(evidence.changelog, kept)]
+    run.findings += swollen(evidence.changelog, SWOLLEN)
+    written = {"decisions": evidence.decisions, "dead-letters": evidence.dead_letters}
+    written[evidence.relay] = evidence.sources[evidence.relay]
+    for moment in run.moments:
+        found = committed_too_far(moment, evidence.changelog, written, evidence.partitions)
+        run.findings += [f"I9: {line}" for line in found]
+    logs = {f"the log of {name}": hand.process.whole_output for name, hand in run.hands.items()}
+    run.findings += [f"I10: {line}" for line in leaks({**logs, **run.pages}, evidence.dead_letters)]
+    if report.repeats and not run.scenario.repeats and not run.exits:
+        run.findings.append(f"{report.repeats} decisions were published twice without a crash")
+    return report
+
+
+def kafka_for(scenario: Scenario, tier: str, folder: Path) -> Kafka:
+    """The Kafka that a scenario plays on: an embedded one, or in tier B a real one that keeps its logs in `folder`."""
+    if tier == "A":
+        return Mock(Ours.topics, scenario.brokers)
+    from tests.faults.real import real  # only here: it needs Java
+
+    return real(folder, scenario)
+
+
+def play(
+    scenario: Scenario, seed: int, *, tier: str = "A", patience: float = SILENT + 10, say: Callable[[str], None] = print
+) -> Result:
+    """Play a scenario under a seed on a Kafka of its own; `patience`: seconds in which a refusal must come."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+        kafka = kafka_for(scenario, tier, Path(folder) / "kafka")
+        ours = Ours(Path(folder), kafka, dict(scenario.settings))
+        with closing(kafka), ours.live:
+            run = Play(scenario, seed, ours, say)
+            run.patience = patience
+            run.run()
+            report = judge(run)
+    divergent = len(report.divergent) + sum(line.startswith("I2") for line in run.findings)
+    return Result(
+        scenario.name, seed, run.findings, len(report.lost) + len(report.unanswered), divergent, report.repeats,
+        report.decisions, run.exits, run.waits, time.monotonic() - began,
+    )  # fmt: skip
