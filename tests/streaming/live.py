@@ -296,7 +296,7 @@ class Live:
 
     def reread(self, topic: str) -> list[Rec]:
         """All records that a topic holds now, read anew: compaction may have taken some."""
-        reader = _Reader(self._inside, topic, self.partitions)
+        reader = _Reader(self._inside, topic)
         try:
             reader.go_on()
             return sorted(reader.found, key=lambda record: (record.partition, record.offset))
