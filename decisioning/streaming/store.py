@@ -10,9 +10,7 @@ from collections.abc import Callable
 
 from decisioning.errors import StateTooNew, StateUnreadable
 from decisioning.state import State, loads
-from decisioning.streaming.chassis.watchdog import crash
-
-EXIT_TOO_NEW = 78
+from decisioning.streaming.chassis.watchdog import STORE, crash
 
 
 def load(key: bytes, body: bytes, degraded: Callable[[], None]) -> State:
@@ -23,4 +21,4 @@ def load(key: bytes, body: bytes, degraded: Callable[[], None]) -> State:
         degraded()
         return State(key.decode(errors="replace"), degraded=True)
     except StateTooNew as error:
-        crash(EXIT_TOO_NEW, str(error))
+        crash(STORE, str(error))

@@ -7,6 +7,7 @@ import sys
 
 from decisioning.state import VERSION, State, dumps
 from decisioning.streaming import store
+from decisioning.streaming.chassis.watchdog import STORE
 
 
 def never() -> None:
@@ -31,6 +32,6 @@ def test_a_newer_format_ends_the_process_with_one_line() -> None:
     """Guessing would destroy what the newer version knows."""
     code = f"from decisioning.streaming import store; store.load(b'c-1', bytes([{VERSION + 1}]) + b'x', print)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == store.EXIT_TOO_NEW
+    assert done.returncode == STORE
     assert "run the newer one" in done.stderr
     assert "Traceback" not in done.stderr
