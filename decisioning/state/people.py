@@ -140,14 +140,19 @@ def _attributes(known: tuple[Attribute, ...], told: dict[str, object], at: int) 
 
 
 def _scalar(content: object) -> Scalar | None:
-    """The value as it is kept: texts are cut, whole numbers beyond 64 bits are numbers with a fraction, lists and
-    objects are nothing that a rule could compare."""
+    """The value as it is kept: texts are cut, whole numbers beyond 64 bits are numbers with a fraction; lists, objects
+    and numbers beyond all measure are nothing that a rule could compare."""
     if isinstance(content, str):
         return content[:MAX_NAME]
     if isinstance(content, bool):
         return content
     if isinstance(content, int):
-        return content if -_LARGEST <= content <= _LARGEST else float(content)
+        if -_LARGEST <= content <= _LARGEST:
+            return content
+        try:
+            return float(content)
+        except OverflowError:
+            return None
     return content if isinstance(content, float) and isfinite(content) else None
 
 

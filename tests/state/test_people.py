@@ -171,6 +171,14 @@ def test_attributes_are_bounded_in_number_and_size() -> None:
     state = folded((MONDAY, lives(attributes={"text": "x" * 1000, "big": 10**30, "least": -(2**63) + 1})))
     found = {one.name: one.value for one in state.attributes}
     assert found == {"text": "x" * MAX_NAME, "big": 1e30, "least": -(2**63) + 1}
+
+
+def test_a_number_beyond_all_measure_is_let_go() -> None:
+    """JSON has no largest number; the event is fine, and what stood before stays."""
+    known = folded((MONDAY, lives(attributes={"a": 7})))
+    for beyond in (10**400, -(10**400)):
+        state = folded((MONDAY, lives(attributes={"a": 7})), (TUESDAY, lives(attributes={"a": beyond})))
+        assert state.attributes == known.attributes
     assert loads(dumps(state)) == state
 
 
