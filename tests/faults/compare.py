@@ -23,6 +23,7 @@ from confluent_kafka import Consumer, TopicPartition
 from tests.faults.play import Play, judge
 from tests.faults.scenario import SCENARIOS, Scenario
 from tests.faults.stock import APP, CHANGELOG, DECISIONS, SOURCES
+from tests.faults.stream import is_event
 from tests.faults.world import PARTITIONS, Kafka, Mock, Ours
 from tests.streaming.invariants import Moment
 from tests.streaming.live import Live, WorkerProcess
@@ -123,6 +124,8 @@ class Stock:
         said: dict[str, list[bytes]] = defaultdict(list)
         for record in self.live.read(DECISIONS):
             said[json.loads(record.value or b"")["id"]].append(record.value or b"")
+        if not said:
+            raise RuntimeError(f"stock Faust decided nothing: {self._workers[-1].output[-3000:]}")
         told: dict[bytes, int] = {}
         for record in self.live.read(CHANGELOG):
             told[record.key or b""] = json.loads(record.value or b"0")
@@ -150,12 +153,7 @@ def _place(record: Rec) -> str:
 
 def subject(record: Rec) -> str | None:
     """The customer of a readable event: JSON with a subject, all that the stock job needs."""
-    try:
-        found = json.loads(record.value or b"")
-    except ValueError:
-        return None
-    subject = found.get("subject") if isinstance(found, dict) else None
-    return subject if isinstance(subject, str) else None
+    return str(json.loads(record.value or b"")["subject"]) if is_event(record.value) else None
 
 
 def stock(scenario: Scenario, seed: int, kafka: Kafka, say: Callable[[str], None]) -> Counts:
@@ -198,6 +196,8 @@ def compare(names: Sequence[str], seeds: Sequence[int], say: Callable[[str], Non
     for scenario in SCENARIOS:
         if scenario.name not in names:
             continue
+        if not (scenario.stream.poison or scenario.stream.keyless):
+            scenario = scenario._replace(stream=scenario.stream._replace(clean=True))
         for program, run, topics in (("stock Faust", stock, Stock.topics), ("decisioning", ours, Ours.topics)):
             found = [run(scenario, seed, Mock(topics, scenario.brokers), say) for seed in seeds]
             sums = [sum(getattr(one, field) for one in found) for field in Counts._fields[:-1]]

@@ -89,6 +89,8 @@ class Stream(NamedTuple):
     """Erasures for each record."""
     keyless: float = 0.0
     """Share without a key, and half as many tombstones."""
+    clean: bool = False
+    """Without the unreadable records that every drawn history has: stock Faust stalls for five seconds at each."""
 
 
 class Refusal(NamedTuple):

@@ -29,6 +29,8 @@ def drawn(stream: Stream, seed: int, partitions: int) -> list[Sent]:
     """The records of a scenario in the order in which they are published."""
     draw = Random(f"{seed} stream")  # other lots than the history's, which is drawn from the number itself
     facts = list(history(seed, stream.records, stream.customers, partitions))
+    if stream.clean:
+        facts = [fact for fact in facts if is_event(fact.value)]
     if stream.erased:
         facts = [one for fact in facts for one in _erased(fact, stream.erased, draw)]
     if stream.late:
@@ -42,6 +44,15 @@ def drawn(stream: Stream, seed: int, partitions: int) -> list[Sent]:
     if stream.poison:
         facts = [one for fact in facts for one in (fact, *_poison(fact, stream.poison, draw))]
     return [Sent(fact, draw.choice((-1, 0, 0, 1)) * stream.clocks) for fact in facts]
+
+
+def is_event(value: bytes | None) -> bool:
+    """Whether it is an object with a subject, which is all that a reader of JSON can tell."""
+    try:
+        found = json.loads(value or b"")
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and isinstance(found.get("subject"), str)
 
 
 def _erased(fact: Fact, share: float, draw: Random) -> Iterator[Fact]:

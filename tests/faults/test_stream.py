@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from tests.faults.scenario import Stream
-from tests.faults.stream import POISON, drawn
+from tests.faults.stream import POISON, drawn, is_event
 from tests.streaming.history import history
 
 
@@ -36,4 +36,5 @@ def test_what_is_spoilt_is_spoilt() -> None:
     assert sum(b"customer.erased" in (fact.value or b"") for fact in erased) > 80
     keyless = [one.fact for one in drawn(Stream(300, keyless=0.4), 3, 4)]
     assert sum(fact.key is None for fact in keyless) > 80
+    assert all(is_event(one.fact.value) for one in drawn(Stream(300, clean=True), 3, 4))
     assert {one.wrong for one in drawn(Stream(300, clocks=1.0), 3, 4)} == {-1.0, 0.0, 1.0}

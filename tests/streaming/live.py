@@ -18,11 +18,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from rocksdict import Cache
 
 from decisioning.catalogue import Catalogue
@@ -66,6 +67,18 @@ class Given(Protocol):
 
     def delete_topics(self, names: Sequence[str]) -> None:
         """Remove these topics."""
+
+
+def patiently(ask: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """What `ask` returns once Kafka answers it: a broker that has just come back has no leader, no coordinator yet."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return ask()
+        except KafkaException:
+            if time.monotonic() > end:
+                raise
+            threading.Event().wait(0.2)
 
 
 class WorkerProcess:
@@ -361,7 +374,8 @@ class Live:
 
     def commits(self, topic: str) -> dict[int, int]:
         """The offset up to which the workers' group has committed each partition of a topic."""
-        found = self._asking.committed([TopicPartition(topic, n) for n in range(self.partitions)], timeout=10)
+        asked = [TopicPartition(topic, n) for n in range(self.partitions)]
+        found = patiently(lambda: self._asking.committed(asked, timeout=10))
         return {tp.partition: max(0, tp.offset) for tp in found}
 
 
@@ -383,13 +397,15 @@ class _Reader:
         """Read up to the ends that the log has now."""
         ends = {}
         for n in self._next:
-            first, ends[n] = self._consumer.get_watermark_offsets(TopicPartition(self._topic, n), timeout=10)
+            place = TopicPartition(self._topic, n)
+            first, ends[n] = patiently(partial(self._consumer.get_watermark_offsets, place, timeout=10))
             assert first == 0, f"the broker dropped {first} records of {self._topic}[{n}]: use more partitions"
         deadline = time.monotonic() + 30
         while any(self._next[n] < end for n, end in ends.items()):
             assert time.monotonic() < deadline, f"{self._topic} could not be read to its end within 30 s"
             for m in self._consumer.consume(2000, 0.1):
-                assert m.error() is None, m.error()
+                if m.error() is not None:
+                    continue  # a broker that is away; one that does not come back is found by the deadline
                 headers = tuple(m.headers() or ())
                 self.found.append(
                     Rec(self._topic, m.partition(), m.offset(), m.timestamp()[1], m.key(), m.value(), headers)

@@ -196,9 +196,9 @@ def _acted(evidence: Evidence) -> tuple[int, int, tuple[int, int, bytes, Sequenc
     for place, one in enumerate(evidence.changelog):
         if one.value and (one.key or b"").startswith(OUTBOX):
             for number, entry in enumerate(decode(one.value)[0]):
-                said = b"".join(output.value or b"" for output in entry[3])
-                spoke = b'"decision.act"' in said and b'"class":"marketing"' in said
-                if spoke and b'"type":"wake"' not in said and entry[2] not in moved:
+                acts = [output.value for output in entry[3] if b'"decision.act"' in (output.value or b"")]
+                spoke = any(b'"class":"marketing"' in (act or b"") for act in acts)
+                if spoke and b'"type":"wake"' not in b"".join(act or b"" for act in acts) and entry[2] not in moved:
                     return place, number, entry
     raise AssertionError("nobody was spoken to")
 
