@@ -36,6 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """What needs a real Kafka is skipped where none can run, but in CI that is a failure."""
+    mock = item.get_closest_marker("mock")
+    if mock and Live.broker != "mock":
+        pytest.skip(mock.args[0])
     missing = what_is_missing() if item.get_closest_marker("kafka") else None
     if missing and os.environ.get("CI"):
         pytest.fail(f"{missing}; with CI set that is no reason to skip")

@@ -22,8 +22,7 @@ QUICK: Final[Mapping[str, object]] = {
     "share.coordinator.state.topic.num.partitions": 1,
     "log.cleaner.backoff.ms": 200,
     "log.cleaner.dedupe.buffer.size": 4 * 1024 * 1024,  # 128 MB otherwise, for cleaning on a scale that no test needs
-    "log.initial.task.delay.ms": 500,
-    "log.retention.check.interval.ms": 1000,
+    "log.initial.task.delay.ms": 3_600_000,  # retention sleeps: it goes by the times of histories
     "broker.session.timeout.ms": 3000,
     "broker.heartbeat.interval.ms": 300,
     "controller.quorum.election.timeout.ms": 500,

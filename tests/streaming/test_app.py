@@ -144,6 +144,7 @@ FORGED: Sequence[Sequence[tuple[str, bytes | None]]] = (
 )
 
 
+@pytest.mark.mock("Kafka itself refuses the record that is too large")
 def test_rubbish_becomes_dead_letters_and_stalls_nothing(tmp_path: Path) -> None:
     """On every topic: one dead letter for each unreadable record, as it came, and good records around it go through."""
     with Live(tmp_path, 8) as broker:
