@@ -129,6 +129,8 @@ def config_of(settings: Settings) -> ChassisConfig:
         changelog=topics.name_of(settings, "state-changelog"),
         data=settings.data_dir,
         partitions=settings.partitions,
+        free_share=settings.disk_free_percent / 100,
+        free_bytes=settings.disk_free_bytes,
         fetch_wait_ms=settings.fetch_wait_ms,
         slice_ms=settings.slice_budget_ms,
         slices=settings.slices_in_flight,
@@ -230,10 +232,11 @@ def _readiness(broadcast: Broadcast, followed: Rulebooks, app: App) -> Readiness
     progress = app.progress
     silent = broadcast.silent_for > SILENT_SECONDS
     return Readiness(
-        broadcast.ready.is_set() and progress.restored and not silent,
+        broadcast.ready.is_set() and progress.restored and not silent and not app.disk.closed,
         {
             "broker": "silent" if silent else "answers",
             "catalogue": broadcast.remaining,
+            "disk": app.disk.reason or "has room",
             "rulebook": followed.shown(),
             "restored": progress.restored,
             "lanes": len(progress.assigned),
@@ -247,6 +250,7 @@ async def _gauge(app: App, metrics: Metrics) -> None:
     while True:
         progress = app.progress
         metrics.lanes.set(len(progress.assigned))
+        metrics.disk_free.set(app.disk.free)
         for topic in app.chassis.topics:
             metrics.lag.set(sum(count for (name, _), count in progress.lag.items() if name == topic), topic)
         await asyncio.sleep(_GAUGE_SECONDS)
