@@ -30,6 +30,7 @@ from decisioning.streaming.http import HttpServer, Readiness
 from decisioning.streaming.labels import possible
 from decisioning.streaming.letters import Letters
 from decisioning.streaming.metrics import Labels, Metrics
+from decisioning.streaming.preflight import preflight
 from decisioning.streaming.rulebooks import RulebookFile, Rulebooks
 from decisioning.streaming.settings import Settings, kafka_options, load
 from decisioning.streaming.watch import Watch
@@ -163,7 +164,8 @@ def _read_whole(settings: Settings) -> list[str]:
 
 
 async def _work(settings: Settings, file: RulebookFile, first: Policy) -> int:
-    await topics.preflight(settings)
+    for name in await preflight(settings):
+        _say(f"topic {name}: its configuration was not checked, for we may not describe it; allow DescribeConfigs")
     metrics = Metrics(CollectorRegistry(), labels_of(settings, first))
     watch = Watch(metrics)
     worker = Worker(first, settings, metrics, took=watch.read)
