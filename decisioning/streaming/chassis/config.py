@@ -22,7 +22,7 @@ class ChassisConfig:
     """
 
     group: str
-    """Consumer group, and name of the Faust app. A change of the topics needs a new one (trap T27)."""
+    """Consumer group, and name of the Faust app. Its workers have the same topics (trap T27)."""
     bootstrap: str
     """Comma-separated ``host:port``."""
     topics: tuple[str, ...]

@@ -40,6 +40,7 @@ from decisioning.streaming.chassis.reader import read_stretch
 from decisioning.streaming.chassis.recovery import Flow
 from decisioning.streaming.chassis.slices import Slicer
 from decisioning.streaming.chassis.table import BatchSchema, Partitions, Table, TableManager
+from decisioning.streaming.chassis.topology import Assignor
 from decisioning.streaming.chassis.watchdog import (
     CONSUMER_GROUP,
     FETCHING,
@@ -328,6 +329,7 @@ def build(job: Job[M, S], config: ChassisConfig, observer: Observer | None = Non
         web_tables_enabled=False,
         web_router_enabled=False,
         TableManager=TableManager,
+        PartitionAssignor=Assignor,
     )
     app.prepare(job, config, Silent() if observer is None else observer)
     return app
