@@ -85,6 +85,7 @@ SHELL = [
     "streaming.chassis.*",
     "streaming.settings",
     "streaming.topics",
+    "streaming.preflight",
     "streaming.adopt",
     "streaming.dead_letter",
     "streaming.metrics",

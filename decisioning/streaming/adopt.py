@@ -19,12 +19,12 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from decisioning.errors import DecisioningError
-from decisioning.streaming import topics
 from decisioning.streaming.chassis.adoption import Adopted, adopt
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.header import FormatError
 from decisioning.streaming.chassis.job import Output
 from decisioning.streaming.chassis.store import StoreError
+from decisioning.streaming.preflight import preflight
 from decisioning.streaming.settings import Settings, kafka_options
 
 From = Literal["start", "end"]
@@ -42,7 +42,7 @@ async def adopt_topics(
 
     Raises `AdoptError`, and `topics.TopicsError` where the topics are not as the table has them.
     """
-    await topics.preflight(settings)
+    await preflight(settings)
     try:
         async with AsyncExitStack() as open_:
             await _refuse_running(settings)

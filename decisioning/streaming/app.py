@@ -30,6 +30,7 @@ from decisioning.streaming.http import HttpServer, Readiness
 from decisioning.streaming.labels import possible
 from decisioning.streaming.letters import Letters
 from decisioning.streaming.metrics import Labels, Metrics
+from decisioning.streaming.preflight import preflight
 from decisioning.streaming.rulebooks import RulebookFile, Rulebooks
 from decisioning.streaming.settings import Settings, kafka_options, load
 from decisioning.streaming.watch import Watch
@@ -129,6 +130,8 @@ def config_of(settings: Settings) -> ChassisConfig:
         changelog=topics.name_of(settings, "state-changelog"),
         data=settings.data_dir,
         partitions=settings.partitions,
+        free_share=settings.disk_free_percent / 100,
+        free_bytes=settings.disk_free_bytes,
         fetch_wait_ms=settings.fetch_wait_ms,
         slice_ms=settings.slice_budget_ms,
         slices=settings.slices_in_flight,
@@ -161,7 +164,8 @@ def _read_whole(settings: Settings) -> list[str]:
 
 
 async def _work(settings: Settings, file: RulebookFile, first: Policy) -> int:
-    await topics.preflight(settings)
+    for name in await preflight(settings):
+        _say(f"topic {name}: its configuration was not checked, for we may not describe it; allow DescribeConfigs")
     metrics = Metrics(CollectorRegistry(), labels_of(settings, first))
     watch = Watch(metrics)
     worker = Worker(first, settings, metrics, took=watch.read)
@@ -230,10 +234,11 @@ def _readiness(broadcast: Broadcast, followed: Rulebooks, app: App) -> Readiness
     progress = app.progress
     silent = broadcast.silent_for > SILENT_SECONDS
     return Readiness(
-        broadcast.ready.is_set() and progress.restored and not silent,
+        broadcast.ready.is_set() and progress.restored and not silent and not app.disk.closed,
         {
             "broker": "silent" if silent else "answers",
             "catalogue": broadcast.remaining,
+            "disk": app.disk.reason or "has room",
             "rulebook": followed.shown(),
             "restored": progress.restored,
             "lanes": len(progress.assigned),
@@ -247,6 +252,7 @@ async def _gauge(app: App, metrics: Metrics) -> None:
     while True:
         progress = app.progress
         metrics.lanes.set(len(progress.assigned))
+        metrics.disk_free.set(app.disk.free)
         for topic in app.chassis.topics:
             metrics.lag.set(sum(count for (name, _), count in progress.lag.items() if name == topic), topic)
         await asyncio.sleep(_GAUGE_SECONDS)

@@ -219,6 +219,9 @@ class Metrics:
     stores_set_aside = _Row(
         Counts, "stores_set_aside_total", "Damaged local stores that were set aside and restored from the changelog."
     )
+    disk_free = _Row(
+        Level, "disk_free_bytes", "Free space under the data directory; below the least no event is taken."
+    )
     outbox_bytes = _Row(Level, "outbox_bytes", "Outputs kept for repetition until their commit.")
     outbox_records = _Row(Level, "outbox_records", "Slices whose outputs are kept for repetition.")
     commits = _Row(Counts, "commits_total", "Commits of source offsets, one a partition.")

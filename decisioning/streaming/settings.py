@@ -82,6 +82,17 @@ class Settings(BaseSettings):
         default=Path("data"),
         description="Directory of the local store; one a worker, kept over restarts for a quick start.",
     )
+    disk_free_percent: float = Field(
+        default=10,
+        ge=0,
+        le=90,
+        description="Percent of the data directory's disk below which no more events are taken, until there is room.",
+    )
+    disk_free_bytes: int = Field(
+        default=4 * 1024 * 1024 * 1024,
+        ge=0,
+        description="Free bytes that are enough there, whatever percent they are; 0 = never mind.",
+    )
     partitions: int = Field(
         default=8,
         ge=1,

@@ -2,7 +2,7 @@
 
 Customer topics are co-partitioned: partition n of all of them is one lane with one writer (design.md, section 4), and a
 key's partition is Java's murmur2 of it on every topic (contract.md, section 1). Topics are created in a separate step,
-never by the worker (T31); before it starts, `preflight` checks what stands on the broker (T26).
+never by the worker (T31); before it starts, `preflight.py` checks what stands on the broker (T26).
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.partitioner import murmur2 as library_murmur2
 
@@ -33,7 +32,7 @@ _LARGE: Final = 16 * 1024 * 1024 + _EVENT_ROOM  # state, outbox, and decisions t
 
 
 class TopicsError(DecisioningError):
-    """The broker or its topics are not as we need them: the operator's to mend, in one line (exit code 3)."""
+    """The broker or its topics are not as we need them: the operator's to mend, one line a fault (exit code 3)."""
 
 
 class Role(StrEnum):
@@ -154,12 +153,11 @@ async def create_topics(settings: Settings) -> list[str]:
     controller to ask: there topics come into being when touched, with its own number of partitions.
     """
     planned = plan(settings)
-    async with _admin(settings) as admin:
-        found = await _found(admin)
+    async with connected(settings) as admin:
+        found = await find_topics(admin)
         missing = [topic for topic in planned if topic.name not in found]
         _refuse_misfits(settings, planned, found)
-        cluster = await admin.describe_cluster()
-        if cluster["controller_id"] not in {broker["node_id"] for broker in cluster["brokers"]}:
+        if not await has_controller(admin):
             await _touch(admin, missing)
         elif missing:
             await _create(admin, missing)
@@ -170,30 +168,17 @@ async def create_topics(settings: Settings) -> list[str]:
 
 async def list_topics(settings: Settings) -> list[tuple[Planned, Found | None]]:
     """Every topic of the table beside what the broker has of it (None: missing). TopicsError when unreachable."""
-    async with _admin(settings) as admin:
-        found = await _found(admin)
+    async with connected(settings) as admin:
+        found = await find_topics(admin)
     return [(topic, found.get(topic.name)) for topic in plan(settings)]
-
-
-async def preflight(settings: Settings) -> None:
-    """Refuses to start on topics that would lose state (T26): TopicsError, one line with the command that mends it.
-
-    Every topic must be there, co-partitioned ones with the same, configured number of partitions; the changelog must be
-    compacted; in production every copy that the settings ask for must exist.
-    """
-    planned = plan(settings)
-    async with _admin(settings) as admin:
-        found = await _found(admin)
-        _refuse_missing([topic.name for topic in planned], found)
-        _refuse_misfits(settings, planned, found)
-        await _refuse_expiring_state(admin, name_of(settings, "state-changelog"))
 
 
 async def partition_counts(settings: Settings, names: Sequence[str]) -> dict[str, int]:
     """How many partitions each of these topics has; TopicsError, naming the command that mends, if one is missing."""
-    async with _admin(settings) as admin:
-        found = await _found(admin)
-    _refuse_missing(names, found)
+    async with connected(settings) as admin:
+        found = await find_topics(admin)
+    if lines := missing_line(names, found):
+        raise TopicsError(*lines)
     return {name: found[name].partitions for name in names}
 
 
@@ -216,8 +201,8 @@ def render(rows: Sequence[tuple[Planned, Found | None]]) -> str:
 
 
 @asynccontextmanager
-async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    """A connected admin client; every Kafka error inside becomes one line."""
+async def connected(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A connected admin client; every Kafka error inside becomes one line, as TopicsError."""
     admin = AIOKafkaAdminClient(**kafka_options(settings), request_timeout_ms=10_000)
     try:
         await admin.start()
@@ -231,7 +216,7 @@ async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
-async def _found(admin: AIOKafkaAdminClient) -> dict[str, Found]:
+async def find_topics(admin: AIOKafkaAdminClient) -> dict[str, Found]:
     """All topics of the broker. All at once on purpose: asking for one by name may create it."""
     return {
         topic["topic"]: Found(
@@ -240,6 +225,12 @@ async def _found(admin: AIOKafkaAdminClient) -> dict[str, Found]:
         for topic in await admin.describe_topics()
         if not topic["error_code"]
     }
+
+
+async def has_controller(admin: AIOKafkaAdminClient) -> bool:
+    """Whether there is somebody to ask for topics and their configuration; the embedded broker has nobody."""
+    cluster = await admin.describe_cluster()
+    return cluster["controller_id"] in {broker["node_id"] for broker in cluster["brokers"]}
 
 
 async def _create(admin: AIOKafkaAdminClient, missing: Sequence[Planned]) -> None:
@@ -260,7 +251,7 @@ async def _settled(admin: AIOKafkaAdminClient, planned: Sequence[Planned]) -> di
     """What the broker has once it shows every planned topic; TopicsError when it does not within 10 seconds."""
     deadline = time.monotonic() + 10
     while True:
-        found = await _found(admin)
+        found = await find_topics(admin)
         missing = [topic.name for topic in planned if topic.name not in found]
         if not missing:
             return found
@@ -269,14 +260,15 @@ async def _settled(admin: AIOKafkaAdminClient, planned: Sequence[Planned]) -> di
         await asyncio.sleep(0.05)
 
 
-def _refuse_missing(names: Sequence[str], found: Mapping[str, Found]) -> None:
+def missing_line(names: Sequence[str], found: Mapping[str, Found]) -> list[str]:
+    """The line that names those topics which the broker has not; none where it has all."""
     missing = [name for name in names if name not in found]
-    if missing:
-        raise TopicsError(f"missing topics: {', '.join(missing)}; run `decisioning topics create`")
+    return [f"missing topics: {', '.join(missing)}; run `decisioning topics create`"] if missing else []
 
 
-def _refuse_misfits(settings: Settings, planned: Sequence[Planned], found: Mapping[str, Found]) -> None:
-    """TopicsError when lanes would not line up (T26), or when production has fewer copies than asked for."""
+def misfits(settings: Settings, planned: Sequence[Planned], found: Mapping[str, Found]) -> list[str]:
+    """One line where lanes would not line up (T26), and one where production has fewer copies than asked for."""
+    lines = []
     lanes = [topic for topic in planned if topic.topic.co_partitioned and topic.name in found]
     wrong = [topic for topic in lanes if found[topic.name].partitions != settings.partitions]
     if wrong:
@@ -287,23 +279,15 @@ def _refuse_misfits(settings: Settings, planned: Sequence[Planned], found: Mappi
         else:
             listed = ", ".join(f"{topic.name} has {found[topic.name].partitions}" for topic in wrong)
             remedy = "delete those and run `decisioning topics create`"
-        raise TopicsError(f"partitions: {settings.partitions} expected, but {listed}; {remedy}")
+        lines.append(f"partitions: {settings.partitions} expected, but {listed}; {remedy}")
     thin = [t for t in planned if t.name in found and found[t.name].replication < settings.replication]
     if thin and settings.profile == "prod":
         listed = ", ".join(f"{topic.name} has {found[topic.name].replication}" for topic in thin)
-        raise TopicsError(f"copies: {settings.replication} expected, but {listed}; reassign their partitions")
+        lines.append(f"copies: {settings.replication} expected, but {listed}; reassign their partitions")
+    return lines
 
 
-async def _refuse_expiring_state(admin: AIOKafkaAdminClient, changelog: str) -> None:
-    """TopicsError when the changelog forgets by age: then customers would vanish from it, consents and all."""
-    cluster = await admin.describe_cluster()
-    if cluster["controller_id"] not in {broker["node_id"] for broker in cluster["brokers"]}:
-        return  # the embedded broker describes no configuration, and keeps everything it can
-    resource = ConfigResource(ConfigResourceType.TOPIC, changelog, {"cleanup.policy": ""})
-    for response in await admin.describe_configs([resource]):
-        for code, _reason, _type, _name, entries in response.resources:
-            policy = next((entry[1] for entry in entries if entry[0] == "cleanup.policy"), None) if not code else None
-            if policy is not None and policy != "compact":
-                raise TopicsError(
-                    f"topic {changelog} has cleanup.policy={policy} and would lose state; set it to compact"
-                )
+def _refuse_misfits(settings: Settings, planned: Sequence[Planned], found: Mapping[str, Found]) -> None:
+    lines = misfits(settings, planned, found)
+    if lines:
+        raise TopicsError("\n".join(lines))

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.partitioner import murmur2 as reference
 from hypothesis import given
 from hypothesis import strategies as st
 
 from decisioning.document import MAX_BYTES
-from decisioning.streaming import topics
 from decisioning.streaming.broker import Broker, start_broker
 from decisioning.streaming.settings import Settings
 from decisioning.streaming.topics import (
@@ -28,11 +22,11 @@ from decisioning.streaming.topics import (
     create_topics,
     lane_topics,
     list_topics,
+    misfits,
     murmur2,
     name_of,
     partition_of,
     plan,
-    preflight,
     render,
 )
 
@@ -141,35 +135,23 @@ def test_partitions_are_those_of_librdkafka(broker: Broker) -> None:
     assert seen == {key: partition_of(key, 4) for key in keys}
 
 
-async def test_missing_topics_are_named_with_the_command_that_makes_them(broker: Broker) -> None:
-    """T26, T31: the worker creates nothing; it says what is missing, and looking does not create it either."""
-    settings = _settings(broker)
-    for _ in range(2):
-        with pytest.raises(TopicsError) as caught:
-            await preflight(settings)
-        assert str(caught.value) == f"missing topics: {', '.join(NAMES)}; run `decisioning topics create`"
-    assert [found for _, found in await list_topics(settings)] == [None] * len(NAMES)
-
-
 async def test_create_makes_what_is_missing_and_may_be_repeated(broker: Broker) -> None:
     """On the embedded broker topics come into being when touched; a second call finds nothing to do."""
     settings = _settings(broker)
     assert await create_topics(settings) == NAMES
     assert await create_topics(settings) == []
-    await preflight(settings)
     assert all(found == Found(4, 1) for _, found in await list_topics(settings))
 
 
 async def test_another_number_of_partitions_everywhere_is_a_setting() -> None:
     """All customer topics agree with each other, so the remedy is one variable."""
     with start_broker(NAMES, partitions=3) as running:
-        for refused in (preflight, create_topics):
-            with pytest.raises(TopicsError) as caught:
-                await refused(_settings(running, 8))
-            assert str(caught.value) == (
-                "partitions: 8 expected, but all customer topics have 3; set DECISIONING_PARTITIONS=3"
-            )
-        await preflight(_settings(running, 3))
+        with pytest.raises(TopicsError) as caught:
+            await create_topics(_settings(running, 8))
+        assert str(caught.value) == (
+            "partitions: 8 expected, but all customer topics have 3; set DECISIONING_PARTITIONS=3"
+        )
+        await create_topics(_settings(running, 3))
 
 
 async def test_topics_that_disagree_are_named() -> None:
@@ -180,21 +162,20 @@ async def test_topics_that_disagree_are_named() -> None:
             TopicsError, match=r"5 expected, but orders has 4; delete those and run `decisioning topics"
         ):
             await create_topics(settings)
-        with pytest.raises(TopicsError, match="orders has 4"):
-            await preflight(settings)
 
 
 def test_too_few_copies_are_refused_in_production_alone() -> None:
     """T26: with one copy, one disk takes the state along; on a developer's machine that is fine."""
     prod = Settings(profile="prod", security_protocol="SSL", replication=3, partitions=4)
     found = {name: Found(4, 3) for name in NAMES} | {"state-changelog": Found(4, 1)}
-    with pytest.raises(TopicsError, match="copies: 3 expected, but state-changelog has 1"):
-        topics._refuse_misfits(prod, plan(prod), found)
+    assert misfits(prod, plan(prod), found) == [
+        "copies: 3 expected, but state-changelog has 1; reassign their partitions"
+    ]
     dev = Settings(replication=3, partitions=4)
-    topics._refuse_misfits(dev, plan(dev), found)
+    assert misfits(dev, plan(dev), found) == []
 
 
-@pytest.mark.parametrize("ask", ["preflight", "create_topics", "list_topics"])
+@pytest.mark.parametrize("ask", ["create_topics", "list_topics"])
 def test_an_unreachable_broker_is_one_line(ask: str) -> None:
     """The client library's own complaints stay silent, so that ours, which names the variable, is the only line."""
     program = (
@@ -209,33 +190,6 @@ def test_an_unreachable_broker_is_one_line(ask: str) -> None:
     assert ended.stdout.startswith("Kafka at 127.0.0.1:1 cannot be reached or refuses us")
     assert "DECISIONING_KAFKA" in ended.stdout
     assert ended.stdout.count("\n") == 1
-
-
-async def _until_refused(admin: AIOKafkaAdminClient, changelog: str) -> None:
-    """Asks until the altered configuration shows, ten seconds at most."""
-    async with asyncio.timeout(10):
-        while True:
-            await topics._refuse_expiring_state(admin, changelog)
-
-
-@pytest.mark.skipif("DECISIONING_KAFKA" not in os.environ, reason="needs a real broker: set DECISIONING_KAFKA")
-async def test_a_real_broker_gets_the_plan_and_an_expiring_changelog_is_refused() -> None:
-    """What the embedded broker cannot do: create with a configuration, and tell it again."""
-    settings = Settings(partitions=2, topic_prefix=f"test-{os.getpid()}-{time.monotonic_ns()}.")
-    written = [name_of(settings, name) for name in NAMES if name_of(settings, name) != name]
-    changelog = name_of(settings, "state-changelog")
-    async with topics._admin(settings) as admin:
-        try:
-            await topics._create(admin, [topic for topic in plan(settings) if topic.name in written])
-            await topics._refuse_expiring_state(admin, changelog)
-            found = await topics._found(admin)
-            assert {name: found[name] for name in written} == dict.fromkeys(written, Found(2, 1))
-            forgetful = ConfigResource(ConfigResourceType.TOPIC, changelog, {"cleanup.policy": "compact,delete"})
-            await admin.alter_configs([forgetful])
-            with pytest.raises(TopicsError, match=r"cleanup\.policy=compact,delete and would lose state"):
-                await _until_refused(admin, changelog)
-        finally:
-            await admin.delete_topics(written)
 
 
 def test_the_table_shows_plan_and_broker_side_by_side() -> None:

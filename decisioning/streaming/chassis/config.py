@@ -22,7 +22,7 @@ class ChassisConfig:
     """
 
     group: str
-    """Consumer group, and name of the Faust app. A change of the topics needs a new one (trap T27)."""
+    """Consumer group, and name of the Faust app. Its workers have the same topics (trap T27)."""
     bootstrap: str
     """Comma-separated ``host:port``."""
     topics: tuple[str, ...]
@@ -80,6 +80,10 @@ class ChassisConfig:
     cache_bytes: int = 64 * 1_048_576
     """Block cache, shared by all local stores."""
     memtable_bytes: int = 4 * 1_048_576
+    free_share: float = 0.1
+    """Share of the file system of `data` below which no more records are taken (trap T20); see `free_bytes`."""
+    free_bytes: int = 4 * 1024 * 1_048_576
+    """Free bytes that suffice, however large the file system is; 0: never mind."""
     security: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """How clients connect, as aiokafka names it: security_protocol, ssl_context, sasl_mechanism, sasl_plain_..."""
 

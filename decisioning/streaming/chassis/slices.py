@@ -104,6 +104,8 @@ class Slicer(Generic[M, S]):
         self.commit_wanted = asyncio.Event()
         """Set while an outbox is full: commit, so that the lanes may go on."""
         self.last_finished = perf_counter()
+        self.paused = False
+        """While set no records are taken and no wakes sent; what was begun is finished (trap T20)."""
 
     # -- lanes come and go ------------------------------------------------------------------------------------------
 
@@ -190,12 +192,12 @@ class Slicer(Generic[M, S]):
         idle = False
         if began - self._scanned >= self._config.wake_scan_ms / 1000:
             self._scanned, idle = began, True
-            woken = sum(lane.wake(self._job.now()) for lane in lanes)
+            woken = 0 if self.paused else sum(lane.wake(self._job.now()) for lane in lanes)
             if woken:
                 self._observer.woken(woken)
         self._first += 1
         turns = deque(lanes[self._first % len(lanes) :] + lanes[: self._first % len(lanes)] if lanes else ())
-        while turns and perf_counter() < deadline:
+        while turns and not self.paused and perf_counter() < deadline:
             lane = turns.popleft()
             if lane.outbox.full:
                 self.commit_wanted.set()
@@ -283,8 +285,8 @@ class Slicer(Generic[M, S]):
     @property
     def busy(self) -> bool:
         """Whether there is work that ought to be finished soon."""
-        lanes = list(self.lanes.values())
-        return self._in_flight > 0 or (self._taking and any(lane.waiting or lane.current for lane in lanes))
+        lanes, taking = list(self.lanes.values()), self._taking and not self.paused
+        return self._in_flight > 0 or (taking and any(lane.waiting or lane.current for lane in lanes))
 
     def at_hand(self) -> str:
         """Where the job is: the record it has in hand, without key or content."""

@@ -30,6 +30,7 @@ from mode import Service
 
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.consumer import Consumer
+from decisioning.streaming.chassis.disk import DiskGate
 from decisioning.streaming.chassis.epoch import TAKEOVER
 from decisioning.streaming.chassis.job import Job, Output
 from decisioning.streaming.chassis.lane import Lane
@@ -39,7 +40,17 @@ from decisioning.streaming.chassis.reader import read_stretch
 from decisioning.streaming.chassis.recovery import Flow
 from decisioning.streaming.chassis.slices import Slicer
 from decisioning.streaming.chassis.table import BatchSchema, Partitions, Table, TableManager
-from decisioning.streaming.chassis.watchdog import CONSUMER_GROUP, FETCHING, TOPICS, Watchdog, crash, explain, supervise
+from decisioning.streaming.chassis.topology import Assignor
+from decisioning.streaming.chassis.watchdog import (
+    CONSUMER_GROUP,
+    FETCHING,
+    TOPICS,
+    Watchdog,
+    crash,
+    explain,
+    say,
+    supervise,
+)
 
 __all__ = ["App", "Progress", "build", "run", "serve"]
 
@@ -47,6 +58,7 @@ M = TypeVar("M")
 S = TypeVar("S")
 
 _CHECK_SECONDS = 0.5
+_LOOK_SECONDS = 1.0
 
 
 class Progress(NamedTuple):
@@ -111,6 +123,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
             read=partial(read_stretch, config),
             finished=lambda topic, partition, offset: self.consumer.finished(topic, partition, offset),
         )
+        self.disk = DiskGate(config.data, share=config.free_share, most=config.free_bytes, told=say)
         self._watchdogs = self._new_watchdogs()
         self.states = Table(
             self, name="states", schema=BatchSchema(key_type=bytes, value_type=bytes), key_type=bytes, value_type=bytes,
@@ -182,6 +195,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
         steps = (self.slicer.work(), self.slicer.remember(), self.slicer.finish(), self._commit_when_wanted())
         self._tasks_of_ours = [supervise(step, where) for step in steps]
         self._tasks_of_ours.append(supervise(self._check_group(), lambda: CONSUMER_GROUP))
+        self._tasks_of_ours.append(supervise(self._guard_disk(), lambda: "looking at the disk"))
         # Faust binds a table's store to an event loop where it is first looked at: not in a watchdog's thread.
         assert self.states.data.loop is asyncio.get_running_loop()
         for watchdog in self._watchdogs:
@@ -212,6 +226,12 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
             await asyncio.sleep(_CHECK_SECONDS)
             if not self.should_stop:
                 await self.consumer._thread.check_group()
+
+    async def _guard_disk(self) -> None:
+        while True:
+            self.disk.look()
+            self.slicer.paused = self.disk.closed
+            await asyncio.sleep(_LOOK_SECONDS)
 
     # -- assignment ---------------------------------------------------------------------------------------------------
 
@@ -309,6 +329,7 @@ def build(job: Job[M, S], config: ChassisConfig, observer: Observer | None = Non
         web_tables_enabled=False,
         web_router_enabled=False,
         TableManager=TableManager,
+        PartitionAssignor=Assignor,
     )
     app.prepare(job, config, Silent() if observer is None else observer)
     return app

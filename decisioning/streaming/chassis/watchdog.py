@@ -19,7 +19,7 @@ from collections.abc import Callable, Coroutine
 from time import monotonic
 from typing import Any, NoReturn
 
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import InconsistentGroupProtocolError, KafkaConnectionError
 from faust.exceptions import ConsistencyError
 
 from decisioning.streaming.chassis.epoch import Superseded
@@ -66,6 +66,11 @@ def explain(error: BaseException, where: str) -> tuple[int, str]:
         return STORE, (
             "a local store is ahead of the end of its changelog: the changelog was truncated or is another cluster's."
             " Start on the right cluster; or remove the data directory, and states are what the changelog says"
+        )
+    if isinstance(error, InconsistentGroupProtocolError):
+        return TOPICS, (
+            "workers of this consumer group run with other topics, another changelog or another number of partitions:"
+            " stop them all before this one starts, or give it a group of its own"
         )
     if isinstance(error, KafkaConnectionError):
         return UNREACHABLE, f"Kafka cannot be reached ({text}): check the address and that the broker runs"

@@ -17,6 +17,7 @@ import pytest
 VERSIONS = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.1", "aiokafka": "0.14.0", "rocksdict": "0.3.29"}
 
 HASHES: dict[str, str] = {
+    "faust.assignor.partition_assignor:PartitionAssignor.name": "a950c3196764e0f5",
     "faust.transport.consumer:Consumer._drain_messages": "44a2500309e83c63",
     "faust.transport.consumer:Consumer.perform_seek": "0e8c130ff4b0afd8",
     "faust.transport.consumer:Consumer.commit": "a354437baaa08bf8",
