@@ -11,6 +11,7 @@ from typing import Final
 
 from decisioning.decision import Decision, Outcome, Verdict
 from decisioning.instant import format_instant
+from decisioning.judge import OUTRANKED
 from decisioning.reasons import describe
 
 _RETURNED: Final = "the units come back, or the order is cancelled"
@@ -44,7 +45,7 @@ CHANGES: Final[dict[str, str]] = {
     "frequency_cap": _UNDONE,
     "holdout": "nothing but the rulebook changes this: the customer is in the control group",
     "expired": "it is asked anew, in time and before it expires",
-    "outranked": "it is worth more than what was said instead, or is asked for another time",
+    "outranked": "it is worth more than what was said, its channel is liked more, or it is asked for another time",
     "stopped": "the rulebook takes the stop back",
     "rule_error": "the attribute that the condition reads is told, or gets a default in the rulebook",
     "duplicate": "it is asked anew under another `request_id`",
@@ -52,12 +53,19 @@ CHANGES: Final[dict[str, str]] = {
 }
 """What would have to happen for a refusal to end sooner: by reason, else by its family."""
 
+_NOT_ASKED_AGAIN: Final = {
+    "quiet_hours": "it is asked anew when the quiet time is over, or it may wait so long: `expires_at`, `then: defer`",
+    "contact_window": "it is asked anew in the customer's window, or it may wait so long: `expires_at`, `then: defer`",
+}
+"""The same where a family that usually waits refused: nobody asks again by itself then."""
+
 _AS_TOLD: Final = "the rulebook or the facts that this reason reads change"
 
 
-def change(reason: str) -> str:
-    """What would have to happen for this reason to fall away before its time."""
-    return CHANGES.get(reason) or CHANGES.get(reason.split(".")[0]) or _AS_TOLD
+def change(reason: str, *, waits: bool = True) -> str:
+    """What would have to happen for this reason to fall away before its time; `waits`: it is asked again by itself."""
+    refused = None if waits else _NOT_ASKED_AGAIN.get(reason.split(".")[0])
+    return refused or CHANGES.get(reason) or CHANGES.get(reason.split(".")[0]) or _AS_TOLD
 
 
 def explain(decisions: Sequence[Decision], subject: str, last: int) -> Iterator[str]:
@@ -132,10 +140,11 @@ def _details(decision: Decision) -> Iterator[tuple[str, str]]:
 
 def _verdict(verdict: Verdict) -> Iterator[str]:
     word = {Outcome.ACT: "yes", Outcome.DEFER: "wait"}.get(verdict.verdict, "no")
-    yield f"    {verdict.candidate.action} by {verdict.channel}: {word}, {verdict.reason}"
+    word = "yes, but" if verdict.reason == OUTRANKED else f"{word},"
+    yield f"    {verdict.candidate.action} by {verdict.channel}: {word} {verdict.reason}"
     if verdict.because:
         yield f"      facts:          {_facts(verdict.because)}"
-    if verdict.allowed:
+    if verdict.allowed and verdict.reason != OUTRANKED:
         return
     if verdict.not_before is not None:
         yield f"      asked again at: {_time(verdict.not_before)}"
@@ -143,7 +152,7 @@ def _verdict(verdict: Verdict) -> Iterator[str]:
         yield f"      allowed from:   {_time(verdict.allowed_from)}, if nothing else happens"
     else:
         yield "      allowed from:   not by the passing of time"
-    yield f"      or else:        {change(verdict.reason)}"
+    yield f"      or else:        {change(verdict.reason, waits=verdict.verdict is Outcome.DEFER)}"
 
 
 def _facts(facts: Mapping[str, object]) -> str:

@@ -69,6 +69,23 @@ def test_what_time_does_not_mend_says_so() -> None:
     assert "      or else:        the customer grants consent for this purpose and channel" in words
 
 
+def test_who_lost_learns_when_and_how_it_would_win(story: Story) -> None:
+    """It was allowed, and something else was said."""
+    words = told(story.at("2026-03-02 10:00", asked(offer("best", value=2), offer("next", value=1))))
+    assert "    best by email: yes, allowed.clear" in words
+    lost = words[words.index("    next by email: yes, but outranked.value") :]
+    assert "      allowed from:   2026-03-03 10:00:00 UTC, if nothing else happens" in lost
+    assert "      or else:        it is worth more than what was said" in lost
+
+
+def test_a_refusal_in_the_night_promises_nothing(story: Story) -> None:
+    """It would be over before the morning: nobody asks again by itself."""
+    words = told(story.at("2026-03-02 22:00", asked(offer("brief", expires="2026-03-02 23:00"))))
+    assert "    brief by email: no, quiet_hours.night" in words
+    assert "      or else:        it is asked anew when the quiet time is over" in words
+    assert "by itself" not in words
+
+
 def test_only_the_last_about_this_customer(story: Story) -> None:
     """Oldest first; one line where nothing was decided."""
     decisions = story.at("2026-03-02 10:00", asked(offer("a")), asked(offer("b")).by("c-7"), asked(offer("c")))
