@@ -10,7 +10,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -23,6 +23,7 @@ from tests.faults.world import PARTITIONS, Exit, Hand, Kafka, Mock, Ours, World,
 from tests.streaming.history import products
 from tests.streaming.invariants import Moment, committed_too_far, leaks, swollen, torn_stores
 from tests.streaming.live import policy, until
+from tests.streaming.records import Rec
 from tests.streaming.verifier import Report, verify
 
 WARM: Final = 15.0
@@ -57,8 +58,33 @@ class Result(NamedTuple):
     decisions: int
     exits: list[Exit]
     waits: list[float]
-    """Seconds from each repair (a start, a broker's return) to the first new decision."""
+    """Seconds from each fault that another worker mends, and each repair (a start, a broker's return), until every lane
+    has said something new."""
     seconds: float
+
+
+class Mark(NamedTuple):
+    """An instant (seconds, the machine's clock) from which every lane shall say something new within so many seconds."""
+
+    at: float
+    limit: float
+
+
+def silences(marks: Sequence[Mark], decisions: Sequence[Rec]) -> list[tuple[Mark, float]]:
+    """After each mark, seconds until the last lane said something new; not where the next mark came before that."""
+    first: dict[tuple[int, bytes | None], float] = {}
+    for record in decisions:
+        first.setdefault((record.partition, record.value), record.timestamp / 1000)
+    said: dict[int, list[float]] = {}
+    for (lane, _), at in first.items():
+        said.setdefault(lane, []).append(at)
+    found = []
+    for mark, following in zip(marks, [*marks[1:], Mark(float("inf"), 0)], strict=True):
+        later = [min((at for at in times if at > mark.at), default=None) for times in said.values()]
+        until_then = max((at for at in later if at is not None), default=None)
+        if until_then is not None and until_then <= following.at:
+            found.append((mark, until_then - mark.at))
+    return found
 
 
 class Play:
@@ -71,7 +97,6 @@ class Play:
         self._sent = drawn(scenario.stream, seed, PARTITIONS)
         self.hands: dict[str, Hand] = {}
         self.exits: list[Exit] = []
-        self.waits: list[float] = []
         self.findings: list[str] = []
         self.moments: list[Moment] = []
         self.pages: dict[str, bytes] = {}
@@ -79,7 +104,8 @@ class Play:
         self.watched: Callable[[], None] = lambda: None
         """Called ten times a second, for whoever wants to watch more."""
         self._dark: set[str] = set()
-        self._repaired: tuple[float, int, float] | None = None
+        self.marks: list[Mark] = []
+        self.waits: list[float] = []
         self._looked = 0.0
         self._began = time.monotonic()
 
@@ -92,7 +118,7 @@ class Play:
         self.world.live.flush()
         for name in self.scenario.workers:
             self._start(name)
-        if len(self.scenario.workers) == 1 and not stream.waiting:
+        if not stream.waiting:
             self._until(self._all_ready, 60, "a first start")
         self._began = time.monotonic()
         paced, turns_left = self._sent[stream.waiting :], list(self._turns)
@@ -149,6 +175,7 @@ class Play:
                 self.world.write_rules(name, turn.how)
             case Do.KILL:
                 self.hands[name].kill()
+                self._leave(name)
                 self._remember_moment()
             case Do.STOP:
                 hand = self.hands[name]
@@ -156,9 +183,10 @@ class Play:
                     self._ended_badly(hand, code)
             case Do.FREEZE:
                 self.hands[name].signal(signal.SIGSTOP)
+                self._leave(name)
             case Do.THAW:
                 self.hands[name].signal(signal.SIGCONT)
-                self._repair(WARM)
+                self._mark(WARM)
             case Do.FILL:
                 self.hands[name].fill()
 
@@ -168,20 +196,26 @@ class Play:
             self._dark.add(turn.target)
         elif turn.do is Do.UP:
             self._dark.discard(turn.target)
+        if turn.do in (Do.CUT, Do.DEAFEN):
+            self._leave(turn.target)
         if turn.do in (Do.UP, Do.HEAL):
-            self._repair(AFTER_KAFKA)
+            self._mark(AFTER_KAFKA)
 
     def _start(self, name: str) -> None:
         if name in self.hands:
             self.hands[name].start()
-            self._repair(WARM)
+            self._mark(WARM)
         else:
             self.hands[name] = Hand(name, self.world.start)
 
-    def _repair(self, limit: float) -> None:
-        """From now on the time to the next new decision counts."""
-        if not self._dark and self.scenario.ends is None:
-            self._repaired = time.monotonic(), self.world.heard(), limit
+    def _mark(self, limit: float) -> None:
+        """From now on it counts how long each lane says nothing new."""
+        self.marks.append(Mark(time.time(), limit))
+
+    def _leave(self, name: str) -> None:
+        """A worker is gone, in one way or another: if there are others, its lanes are theirs to take over (I7)."""
+        if any(hand.wanted for other, hand in self.hands.items() if other != name):
+            self._mark(WARM)
 
     def _remember_moment(self) -> None:
         """What is committed and what is written while nobody works (I9)."""
@@ -205,13 +239,6 @@ class Play:
                 self.exits.append(ended)
                 if ended.code == 0 or not _KNOWN.match(ended.line):
                     self.findings.append(f"I8: {ended.worker} ended with {ended.code} and said: {ended.line!r}")
-        if self._repaired is not None and not self._dark:
-            began, known, limit = self._repaired
-            if self.world.heard() > known:
-                self._repaired = None
-                self.waits.append(now - began)
-                if now - began > limit:
-                    self.findings.append(f"I7: no new decision for {now - began:.1f} s")
 
     def _in_vain(self, name: str) -> bool:
         """Whether this worker has ended too often in one way; a finding, once."""
@@ -301,6 +328,10 @@ def judge(run: Play) -> Report:
     report = verify(evidence._replace(decisions=told), rules)
     run.findings += report.problems()
     run.findings += [f"I4: {line}" for line in torn_stores(evidence.changelog, kept)]
+    for mark, wait in silences(run.marks, evidence.decisions):
+        run.waits.append(wait)
+        if wait > mark.limit:
+            run.findings.append(f"I7: a lane said nothing new for {wait:.1f} s")
     run.findings += swollen(evidence.changelog, SWOLLEN)
     written = {"decisions": evidence.decisions, "dead-letters": evidence.dead_letters}
     written[evidence.relay] = evidence.sources[evidence.relay]
