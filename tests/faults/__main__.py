@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Sequence
 
 from tests.faults.compare import COMPARED, compare
-from tests.faults.play import Result, play
+from tests.faults.judge import Result, play
 from tests.faults.scenario import Scenario, chosen
 
 _COLUMNS = (

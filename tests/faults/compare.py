@@ -20,7 +20,8 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, TopicPartition
 
-from tests.faults.play import Play, judge
+from tests.faults.judge import judge
+from tests.faults.play import Play
 from tests.faults.scenario import SCENARIOS, Scenario
 from tests.faults.stock import APP, CHANGELOG, DECISIONS, SOURCES
 from tests.faults.stream import is_event

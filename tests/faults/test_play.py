@@ -7,7 +7,8 @@ import random
 
 import pytest
 
-from tests.faults.play import Mark, play, silences
+from tests.faults.judge import play, silences
+from tests.faults.play import Mark
 from tests.faults.scenario import QUICK, SCENARIOS, Scenario, chosen
 from tests.streaming.records import Rec, record
 
