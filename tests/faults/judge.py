@@ -97,13 +97,14 @@ def judge(run: Play) -> Report:
     return report
 
 
-def kafka_for(scenario: Scenario, tier: str, folder: Path) -> Kafka:
-    """The Kafka that a scenario plays on: an embedded one, or in tier B a real one that keeps its logs in `folder`."""
+def kafka_for(scenario: Scenario, tier: str, folder: Path, further: Sequence[str] = ()) -> Kafka:
+    """The Kafka that a scenario plays on: an embedded one, or in tier B a real one that keeps its logs in `folder`;
+    `further` topics are another program's."""
     if tier == "A":
-        return Mock(Ours.topics, scenario.brokers)
+        return Mock([*Ours.topics, *further], scenario.brokers)
     from tests.faults.real import real  # only here: it needs Java
 
-    return real(folder, scenario)
+    return real(folder, scenario, further)
 
 
 def play(
