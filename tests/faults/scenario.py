@@ -154,10 +154,10 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     Scenario(
         "F3", "SIGTERM and a restart with a backlog, the store stays or is gone",
         steps=(
-            Step(AT_WORK, Do.STOP), Step((1.0, 1.5), Do.START),
-            Step(OVER, Do.STOP), Step(AT_ONCE, Do.WIPE), Step((1.0, 1.5), Do.START),
+            Step(OVER, Do.STOP), Step((1.0, 2.0), Do.START),
+            Step(OVER, Do.STOP), Step(AT_ONCE, Do.WIPE), Step((2.0, 3.0), Do.START),
         ),
-        stream=Stream(1000, 7, waiting=300), repeats=False, tier="AB",
+        stream=Stream(1500, 12, waiting=300), repeats=False, tier="AB",
     ),
     Scenario(
         "F4", "a first start: two workers at once, a backlog, nothing committed yet",
