@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Sequence
 
 from tests.faults.compare import COMPARED, compare
-from tests.faults.play import Result, play
+from tests.faults.judge import Result, play
 from tests.faults.scenario import Scenario, chosen
 
 _COLUMNS = (
@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.compare:
         names = [one.name for one in scenarios if one.name in COMPARED]
         print(f"seeds from {first}", flush=True)
-        print(table(compare(names, seeds, say)))
+        print(table(compare(names, seeds, options.tier, say)))
         return 0
     results = run(scenarios, seeds, tier=options.tier, verbose=options.verbose)
     by_name = {one.name: [result for result in results if result.scenario == one.name] for one in scenarios}

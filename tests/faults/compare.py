@@ -20,16 +20,18 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, TopicPartition
 
-from tests.faults.play import Play, judge
+from tests.faults.judge import judge, kafka_for
+from tests.faults.play import Play
 from tests.faults.scenario import SCENARIOS, Scenario
 from tests.faults.stock import APP, CHANGELOG, DECISIONS, SOURCES
 from tests.faults.stream import is_event
-from tests.faults.world import PARTITIONS, Kafka, Mock, Ours
+from tests.faults.world import PARTITIONS, Kafka, Ours
 from tests.streaming.invariants import Moment
 from tests.streaming.live import Live, WorkerProcess
 from tests.streaming.records import Rec
 
 COMPARED: Final = ("F1", "F2", "F3", "F4", "F6", "F10", "F14", "F15")
+FURTHER: Final = (DECISIONS, CHANGELOG)
 _SESSION: Final = 1.5
 
 
@@ -52,7 +54,7 @@ class Stock:
 
     name = "stock Faust"
     calm = 14.0  # each poisonous record stalls it for five seconds (T17)
-    topics = [*Ours.topics, DECISIONS, CHANGELOG]  # noqa: RUF012 - a constant of the class
+    topics = [*Ours.topics, *FURTHER]  # noqa: RUF012 - a constant of the class
     group = APP
 
     def __init__(self, folder: Path, kafka: Kafka) -> None:
@@ -156,10 +158,11 @@ def subject(record: Rec) -> str | None:
     return str(json.loads(record.value or b"")["subject"]) if is_event(record.value) else None
 
 
-def stock(scenario: Scenario, seed: int, kafka: Kafka, say: Callable[[str], None]) -> Counts:
+def stock(scenario: Scenario, seed: int, tier: str, say: Callable[[str], None]) -> Counts:
     """Stock Faust under a scenario."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="stock-") as folder:
+        kafka = kafka_for(scenario, tier, Path(folder) / "kafka", FURTHER)
         world = Stock(Path(folder), kafka)
         with closing(kafka), world.live:
             try:
@@ -170,10 +173,11 @@ def stock(scenario: Scenario, seed: int, kafka: Kafka, say: Callable[[str], None
                 world.close()
 
 
-def ours(scenario: Scenario, seed: int, kafka: Kafka, say: Callable[[str], None]) -> Counts:
+def ours(scenario: Scenario, seed: int, tier: str, say: Callable[[str], None]) -> Counts:
     """Decisioning under the same."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+        kafka = kafka_for(scenario, tier, Path(folder) / "kafka")
         world = Ours(Path(folder), kafka, dict(scenario.settings))
         with closing(kafka), world.live:
             run = Play(scenario, seed, world, say)
@@ -187,7 +191,7 @@ def ours(scenario: Scenario, seed: int, kafka: Kafka, say: Callable[[str], None]
     )  # fmt: skip
 
 
-def compare(names: Sequence[str], seeds: Sequence[int], say: Callable[[str], None]) -> list[tuple[str, ...]]:
+def compare(names: Sequence[str], seeds: Sequence[int], tier: str, say: Callable[[str], None]) -> list[tuple[str, ...]]:
     """The table: a line a scenario, columns for either program, summed over the seeds."""
     rows: list[tuple[str, ...]] = [
         ("scenario", "seeds", "program", "events", "undecided", "decided twice", "divergent", "uncommitted",
@@ -198,8 +202,8 @@ def compare(names: Sequence[str], seeds: Sequence[int], say: Callable[[str], Non
             continue
         if not (scenario.stream.poison or scenario.stream.keyless):
             scenario = scenario._replace(stream=scenario.stream._replace(clean=True))
-        for program, run, topics in (("stock Faust", stock, Stock.topics), ("decisioning", ours, Ours.topics)):
-            found = [run(scenario, seed, Mock(topics, scenario.brokers), say) for seed in seeds]
+        for program, run in (("stock Faust", stock), ("decisioning", ours)):
+            found = [run(scenario, seed, tier, say) for seed in seeds]
             sums = [sum(getattr(one, field) for one in found) for field in Counts._fields[:-1]]
             rows.append((scenario.name, str(len(seeds)), program, *map(str, sums)))
             say("  ".join(rows[-1]))

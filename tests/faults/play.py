@@ -1,4 +1,4 @@
-"""Plays a scenario: publishes its stream, takes its steps in their turn, waits until all is done, and judges.
+"""Plays a scenario: publishes its stream, takes its steps in their turn, and waits until all is done.
 
 One loop on one thread does it all, so that a seed means the same each time as far as processes allow.
 """
@@ -7,23 +7,18 @@ from __future__ import annotations
 
 import re
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
-from pathlib import Path
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from decisioning.streaming.chassis.store import StoreError
 from tests.faults.scenario import Do, Scenario, Turn, turns
 from tests.faults.stream import Sent, drawn
-from tests.faults.world import PARTITIONS, Exit, Hand, Kafka, Mock, Ours, World, break_kafka
+from tests.faults.world import PARTITIONS, Exit, Hand, World, break_kafka
 from tests.streaming.history import products
-from tests.streaming.invariants import Moment, committed_too_far, leaks, swollen, torn_stores
-from tests.streaming.live import policy, until
-from tests.streaming.verifier import Report, verify
+from tests.streaming.invariants import Moment
+from tests.streaming.live import until
 
 WARM: Final = 15.0
 """Seconds from a worker's restart to its first new decision, at most (I7)."""
@@ -33,32 +28,20 @@ SILENT: Final = 15.0
 """Seconds in which a worker that must not go on says so and ends (I8), beside those that its start takes."""
 PATIENCE: Final = 90.0
 """Seconds after the end of the stream in which everything must be done."""
-SWOLLEN: Final = 64 * 1024
-"""Bytes that the state of one customer may have, whatever happens to them (F16)."""
 CRASHES: Final = 6
 """A supervisor that has seen a worker end so often in one way starts it no more: a restart does not mend it."""
 _TAIL: Final = 0.15
-_STAMP: Final = re.compile(rb'"version":"[^"]*","digest":"sha256:[0-9a-f]*"')
 _KNOWN: Final = re.compile(r"^(?:crash \d+: |topics: |partitions: |.*Kafka at )", re.I)
 _KAFKA: Final = {
     Do.DOWN, Do.UP, Do.CRASH, Do.DELAY, Do.COORDINATE, Do.LEAD, Do.REFUSE, Do.RECREATE, Do.CUT, Do.DEAFEN, Do.HEAL,
 }  # fmt: skip
 
 
-class Result(NamedTuple):
-    """What became of one scenario under one seed. No findings: all held."""
+class Mark(NamedTuple):
+    """An instant (seconds, by the clock) from which every lane shall say something new within so many seconds."""
 
-    scenario: str
-    seed: int
-    findings: list[str]
-    lost: int
-    divergent: int
-    repeats: int
-    decisions: int
-    exits: list[Exit]
-    waits: list[float]
-    """Seconds from each repair (a start, a broker's return) to the first new decision."""
-    seconds: float
+    at: float
+    limit: float
 
 
 class Play:
@@ -71,7 +54,6 @@ class Play:
         self._sent = drawn(scenario.stream, seed, PARTITIONS)
         self.hands: dict[str, Hand] = {}
         self.exits: list[Exit] = []
-        self.waits: list[float] = []
         self.findings: list[str] = []
         self.moments: list[Moment] = []
         self.pages: dict[str, bytes] = {}
@@ -79,7 +61,8 @@ class Play:
         self.watched: Callable[[], None] = lambda: None
         """Called ten times a second, for whoever wants to watch more."""
         self._dark: set[str] = set()
-        self._repaired: tuple[float, int, float] | None = None
+        self.marks: list[Mark] = []
+        self.waits: list[float] = []
         self._looked = 0.0
         self._began = time.monotonic()
 
@@ -92,7 +75,7 @@ class Play:
         self.world.live.flush()
         for name in self.scenario.workers:
             self._start(name)
-        if len(self.scenario.workers) == 1 and not stream.waiting:
+        if not stream.waiting:
             self._until(self._all_ready, 60, "a first start")
         self._began = time.monotonic()
         paced, turns_left = self._sent[stream.waiting :], list(self._turns)
@@ -149,6 +132,7 @@ class Play:
                 self.world.write_rules(name, turn.how)
             case Do.KILL:
                 self.hands[name].kill()
+                self._leave(name)
                 self._remember_moment()
             case Do.STOP:
                 hand = self.hands[name]
@@ -156,9 +140,10 @@ class Play:
                     self._ended_badly(hand, code)
             case Do.FREEZE:
                 self.hands[name].signal(signal.SIGSTOP)
+                self._leave(name)
             case Do.THAW:
                 self.hands[name].signal(signal.SIGCONT)
-                self._repair(WARM)
+                self._mark(WARM)
             case Do.FILL:
                 self.hands[name].fill()
 
@@ -168,20 +153,26 @@ class Play:
             self._dark.add(turn.target)
         elif turn.do is Do.UP:
             self._dark.discard(turn.target)
+        if turn.do in (Do.CUT, Do.DEAFEN):
+            self._leave(turn.target)
         if turn.do in (Do.UP, Do.HEAL):
-            self._repair(AFTER_KAFKA)
+            self._mark(AFTER_KAFKA)
 
     def _start(self, name: str) -> None:
         if name in self.hands:
             self.hands[name].start()
-            self._repair(WARM)
+            self._mark(WARM)
         else:
             self.hands[name] = Hand(name, self.world.start)
 
-    def _repair(self, limit: float) -> None:
-        """From now on the time to the next new decision counts."""
-        if not self._dark and self.scenario.ends is None:
-            self._repaired = time.monotonic(), self.world.heard(), limit
+    def _mark(self, limit: float) -> None:
+        """From now on it counts how long each lane says nothing new."""
+        self.marks.append(Mark(time.time(), limit))
+
+    def _leave(self, name: str) -> None:
+        """A worker is gone, in one way or another: if there are others, its lanes are theirs to take over (I7)."""
+        if any(hand.wanted for other, hand in self.hands.items() if other != name):
+            self._mark(WARM)
 
     def _remember_moment(self) -> None:
         """What is committed and what is written while nobody works (I9)."""
@@ -205,13 +196,6 @@ class Play:
                 self.exits.append(ended)
                 if ended.code == 0 or not _KNOWN.match(ended.line):
                     self.findings.append(f"I8: {ended.worker} ended with {ended.code} and said: {ended.line!r}")
-        if self._repaired is not None and not self._dark:
-            began, known, limit = self._repaired
-            if self.world.heard() > known:
-                self._repaired = None
-                self.waits.append(now - began)
-                if now - began > limit:
-                    self.findings.append(f"I7: no new decision for {now - began:.1f} s")
 
     def _in_vain(self, name: str) -> bool:
         """Whether this worker has ended too often in one way; a finding, once."""
@@ -277,67 +261,3 @@ class Play:
         self.exits.append(ended)
         if code is None or code <= 0 or not _KNOWN.match(line):
             self.findings.append(f"I8: asked to stop, {hand.name} ended with {code} and said: {line!r}")
-
-
-def judge(run: Play) -> Report:
-    """The verifier's report, and its findings among those of the run. The workers have ended."""
-    if run.scenario.ends is not None:
-        return Report()
-    live = run.world.live
-    try:
-        evidence, kept = live.evidence(*run.hands), live.kept(*run.hands)
-    except StoreError as error:
-        run.findings.append(f"I4: {error}")
-        return Report()
-    payloads: dict[bytes, set[bytes]] = {}
-    for record in evidence.decisions:
-        number = re.search(rb'"id":"([^"]+)"', record.value or b"")
-        payloads.setdefault(number[1] if number else b"", set()).add(record.value or b"")
-    run.findings += [f"I2: decision {n!r} has several payloads" for n, said in payloads.items() if len(said) > 1]
-    # The rulebooks of a scenario differ in nothing but their version: told apart above, they are one to the engine.
-    rules = policy()
-    name = f'"version":"{rules.stamp["version"]}","digest":"{rules.stamp["digest"]}"'.encode()
-    told = [record._replace(value=_STAMP.sub(name, record.value or b"")) for record in evidence.decisions]
-    report = verify(evidence._replace(decisions=told), rules)
-    run.findings += report.problems()
-    run.findings += [f"I4: {line}" for line in torn_stores(evidence.changelog, kept)]
-    run.findings += swollen(evidence.changelog, SWOLLEN)
-    written = {"decisions": evidence.decisions, "dead-letters": evidence.dead_letters}
-    written[evidence.relay] = evidence.sources[evidence.relay]
-    for moment in run.moments:
-        found = committed_too_far(moment, evidence.changelog, written, evidence.partitions)
-        run.findings += [f"I9: {line}" for line in found]
-    logs = {f"the log of {name}": hand.process.whole_output for name, hand in run.hands.items()}
-    run.findings += [f"I10: {line}" for line in leaks({**logs, **run.pages}, evidence.dead_letters)]
-    if report.repeats and not run.scenario.repeats and not run.exits:
-        run.findings.append(f"{report.repeats} decisions were published twice without a crash")
-    return report
-
-
-def kafka_for(scenario: Scenario, tier: str, folder: Path) -> Kafka:
-    """The Kafka that a scenario plays on: an embedded one, or in tier B a real one that keeps its logs in `folder`."""
-    if tier == "A":
-        return Mock(Ours.topics, scenario.brokers)
-    from tests.faults.real import real  # only here: it needs Java
-
-    return real(folder, scenario)
-
-
-def play(
-    scenario: Scenario, seed: int, *, tier: str = "A", patience: float = SILENT + 10, say: Callable[[str], None] = print
-) -> Result:
-    """Play a scenario under a seed on a Kafka of its own; `patience`: seconds in which a refusal must come."""
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        kafka = kafka_for(scenario, tier, Path(folder) / "kafka")
-        ours = Ours(Path(folder), kafka, dict(scenario.settings))
-        with closing(kafka), ours.live:
-            run = Play(scenario, seed, ours, say)
-            run.patience = patience
-            run.run()
-            report = judge(run)
-    divergent = len(report.divergent) + sum(line.startswith("I2") for line in run.findings)
-    return Result(
-        scenario.name, seed, run.findings, len(report.lost) + len(report.unanswered), divergent, report.repeats,
-        report.decisions, run.exits, run.waits, time.monotonic() - began,
-    )  # fmt: skip

@@ -20,14 +20,18 @@ _LONG = 7 * 24 * 3_600_000
 class Real:
     """Brokers of `tests/kafka` with every topic of the table; what the embedded broker alone can do is refused."""
 
-    def __init__(self, folder: Path, brokers: int, workers: Sequence[str]) -> None:
+    def __init__(self, folder: Path, brokers: int, workers: Sequence[str], further: Sequence[str] = ()) -> None:
         self._kafka = RealKafka(folder, brokers, routes=tuple(workers))
         self.address = self.inside = self._kafka.inside
         self._settings = Settings(kafka=self.address, partitions=PARTITIONS, replication=min(3, brokers))
         self.delete_topics = self._kafka.delete_topics
+        self._further = further
 
     def create_topics(self, settings: Settings) -> list[str]:
-        """The table's, with a copy on each broker up to three."""
+        """The table's, with a copy on each broker up to three; and those of another program, plain ones."""
+        further = [NewTopic(name, PARTITIONS, self._settings.replication) for name in self._further]
+        for done in (self._kafka.admin.create_topics(further) if further else {}).values():
+            done.result(30)
         made = self._kafka.create_topics(settings.model_copy(update={"replication": self._settings.replication}))
         # The verifier reads the whole history of the changelog: nothing of it may be compacted while a scenario lasts.
         self._kafka.alter_topic("state-changelog", min_compaction_lag_ms=_LONG, max_compaction_lag_ms=2 * _LONG)
@@ -89,7 +93,7 @@ class Real:
         self._kafka.close()
 
 
-def real(folder: Path, scenario: Scenario) -> Real:
-    """A Kafka for a scenario, with a way for every worker that it names."""
+def real(folder: Path, scenario: Scenario, further: Sequence[str] = ()) -> Real:
+    """A Kafka for a scenario, with a way for every worker that it names, and `further` topics."""
     named = [step.target for step in scenario.steps if step.do is Do.START]
-    return Real(folder, scenario.brokers, list(dict.fromkeys([*scenario.workers, *named])))
+    return Real(folder, scenario.brokers, list(dict.fromkeys([*scenario.workers, *named])), further)

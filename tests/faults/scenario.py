@@ -145,23 +145,23 @@ _DAMAGED: Final = (
 SCENARIOS: Final[tuple[Scenario, ...]] = (
     Scenario(
         "F1", "kill -9 at random moments, the store stays",
-        steps=_KILLED + 2 * _KILLED_AGAIN, stream=Stream(seconds=8),
+        steps=_KILLED + 2 * _KILLED_AGAIN, stream=Stream(seconds=8), tier="AB",
     ),
     Scenario(
         "F2", "kill -9 while a backlog waits, the store is gone",
-        steps=_KILLED + _KILLED_AND_WIPED, stream=Stream(1200, 6, waiting=600),
+        steps=_KILLED + _KILLED_AND_WIPED, stream=Stream(1200, 6, waiting=600), tier="AB",
     ),
     Scenario(
         "F3", "SIGTERM and a restart with a backlog, the store stays or is gone",
         steps=(
-            Step(AT_WORK, Do.STOP), Step((1.0, 1.5), Do.START),
-            Step(OVER, Do.STOP), Step(AT_ONCE, Do.WIPE), Step((1.0, 1.5), Do.START),
+            Step(OVER, Do.STOP), Step((1.0, 2.0), Do.START),
+            Step(OVER, Do.STOP), Step(AT_ONCE, Do.WIPE), Step((2.0, 3.0), Do.START),
         ),
-        stream=Stream(1000, 7, waiting=300), repeats=False,
+        stream=Stream(1500, 12, waiting=300), repeats=False, tier="AB",
     ),
     Scenario(
         "F4", "a first start: two workers at once, a backlog, nothing committed yet",
-        stream=Stream(1000, 3, waiting=700), workers=("w", "v"),
+        stream=Stream(1000, 3, waiting=700), workers=("w", "v"), tier="AB",
     ),
     Scenario(
         "F5", "slow writes while it is killed: nothing that is still under way counts as done",
@@ -242,11 +242,11 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ),
     Scenario(
         "F14", "a storm of poison: as many unreadable records of every kind as good ones",
-        stream=Stream(500, 4, poison=1.0), repeats=False,
+        stream=Stream(500, 4, poison=1.0), repeats=False, tier="AB",
     ),
     Scenario(
         "F15", "records without a key, and tombstones",
-        stream=Stream(600, 4, keyless=0.4), repeats=False,
+        stream=Stream(600, 4, keyless=0.4), repeats=False, tier="AB",
     ),
     Scenario(
         "F16", "all happens to one customer, whose state must stay small",
@@ -308,7 +308,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ),
     Scenario(
         "F26 kill", "customers are erased while the worker is killed, the store kept and gone",
-        steps=_KILLED + _KILLED_AND_WIPED, stream=Stream(800, 6, erased=0.15),
+        steps=_KILLED + _KILLED_AND_WIPED, stream=Stream(800, 6, erased=0.15), tier="AB",
     ),
     Scenario(
         "F26 away", "customers are erased while the broker is away",

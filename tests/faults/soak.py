@@ -20,7 +20,8 @@ from pathlib import Path
 from random import Random
 from typing import Final, NamedTuple
 
-from tests.faults.play import Play, judge, kafka_for
+from tests.faults.judge import judge, kafka_for
+from tests.faults.play import Play
 from tests.faults.scenario import AT_ONCE, Do, Range, Scenario, Step, Stream
 from tests.faults.world import Ours
 

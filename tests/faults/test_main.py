@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.__main__ import main, row, table
-from tests.faults.play import Result
+from tests.faults.judge import Result
 from tests.faults.world import Exit
 
 

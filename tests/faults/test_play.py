@@ -7,8 +7,10 @@ import random
 
 import pytest
 
-from tests.faults.play import play
+from tests.faults.judge import play, silences
+from tests.faults.play import Mark
 from tests.faults.scenario import QUICK, SCENARIOS, Scenario, chosen
+from tests.streaming.records import Rec, record
 
 
 @pytest.mark.parametrize("scenario", chosen("A", list(QUICK)), ids=lambda scenario: str(scenario.name))
@@ -27,3 +29,15 @@ def test_a_finding_is_found() -> None:
     goes_on = plain._replace(steps=(plain.steps[0], plain.steps[2]))
     result = play(goes_on, 1, patience=4.0)
     assert any("goes on (ready: True), instead of a refusal" in line for line in result.findings)
+
+
+def test_silences_are_told_from_new_decisions() -> None:
+    """Each lane counts, a repeat is nothing new, and a fault that is overtaken by the next is not measured."""
+
+    def said(at: float, lane: int, value: bytes) -> Rec:
+        return record(value, topic="decisions")._replace(timestamp=int(at * 1000), partition=lane)
+
+    decisions = [said(9, 0, b"a"), said(9, 1, b"b"), said(11, 0, b"a"), said(12, 0, b"c"), said(15, 1, b"d")]
+    assert silences([Mark(10, 15)], decisions) == [(Mark(10, 15), 5.0)]
+    assert silences([Mark(10, 15), Mark(13, 15)], decisions) == [(Mark(13, 15), 2.0)]
+    assert silences([Mark(20, 15)], decisions) == []

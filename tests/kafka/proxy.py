@@ -159,7 +159,8 @@ def _heal(way: _Way) -> None:
 
 def _reset(end: asyncio.StreamWriter) -> None:
     """End with RST, not FIN: what is under way is lost, and the other side is told so."""
-    end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    with suppress(OSError):  # it is closed already: a broker that was killed hung up first
+        end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     end.transport.abort()
 
 
