@@ -23,6 +23,7 @@ from typing import NamedTuple
 import msgspec
 from rocksdict import Cache
 
+from decisioning.streaming.chassis.assignment import POSITIONS
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.epoch import BASE, TAKEOVER, beginning, pack_base, stamp
 from decisioning.streaming.chassis.header import pack, unpack
@@ -84,6 +85,7 @@ async def _carry(
     raw = source.get(TOPICS)
     names = [] if raw is None else msgspec.msgpack.decode(raw, type=list[str])
     await write(TOPICS, msgspec.msgpack.encode([RETIRED for _ in names]))
+    await write(POSITIONS, None)
     count = 0
     for key, record in source.states():
         count += 1

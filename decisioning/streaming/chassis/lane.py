@@ -17,10 +17,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from time import perf_counter
+from types import MappingProxyType
 from typing import Generic, TypeVar, cast
 
 import msgspec
 
+from decisioning.streaming.chassis.assignment import POSITIONS, Positions
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.epoch import HEARTBEAT, intruders
 from decisioning.streaming.chassis.header import FormatError, Header, pack, unpack
@@ -45,11 +47,13 @@ class GapError(RuntimeError):
 
 
 class Lane(Generic[M, S]):
-    """One lane. `starts` gives for each source topic, in their order, the next offset to come and the log's end."""
+    """One lane. `starts` gives for each source topic, in their order, the next offset to come and the log's end, `ids`
+    the topics' own ids where they have any."""
 
     def __init__(
-        self, number: int, store: Store, job: Job[M, S], config: ChassisConfig, starts: Sequence[tuple[int, int]]
-    ) -> None:
+        self, number: int, store: Store, job: Job[M, S], config: ChassisConfig, starts: Sequence[tuple[int, int]],
+        ids: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         self.number = number
         self.store = store
         self._job = job
@@ -76,6 +80,7 @@ class Lane(Generic[M, S]):
         self.outbox = Outbox(
             epoch=self.epoch, limit=config.outbox_bytes, chunk=config.outbox_record_bytes, retired=self._retired
         )
+        self._positions = Positions(store.get(POSITIONS), ids)
         self.outbox.load(store.scan(OUTBOX))
         self.committed({i: start for i, (start, _) in enumerate(starts)})
         self.current: Record | None = None
@@ -243,6 +248,9 @@ class Lane(Generic[M, S]):
         if self._announce is not None:
             part.log(TOPICS, self._announce)
             self._announce = None
+        positions = self._positions.news()
+        if positions is not None:
+            part.log(POSITIONS, positions)
         states: list[tuple[bytes, bytes]] = []
         for key, held in self._dirty.items():
             if held.header.forgotten:
@@ -331,6 +339,8 @@ class Lane(Generic[M, S]):
         """Kafka was told, by topic's place, the offset that is next to be delivered after a restart."""
         self.outbox.committed({self._index[place]: offset for place, offset in offsets.items()})
         self._expired += self.outbox.expired()
+        for place, offset in offsets.items():
+            self._positions.move(self._config.topics[place], offset)
 
     def written(self, part: Part[S], offset: int | None) -> None:
         """Write `part` to the store, true up to changelog `offset`, and let go of what is no longer newer than it."""

@@ -6,6 +6,8 @@ itself is empty or begins with NUL is written behind ``NUL k``. The same names a
     NUL o + epoch + number   an outbox record          (also in the changelog)
     NUL t                    topic names by index      (also in the changelog)
     NUL b                    what is added to epochs   (also in the changelog)
+    NUL p                    how far topics were read  (also in the changelog)
+    NUL i                    the changelog's id        (only here)
     NUL s + name             a name that a stale writer wrote, to be written again (only here)
     NUL w + due + key        the index of wakes        (only here: follows from the headers)
     NUL m                    changelog offset up to which this store is true, newest clock, epoch (only here)
@@ -206,6 +208,12 @@ class Store:
         """From now on this store is ours to write: our takeover stands at changelog `offset`, the next to apply."""
         self.epoch = beginning(offset, self.base)
         self.write(self.batch(), offset)
+
+    def note(self, name: bytes, value: bytes) -> None:
+        """Keep something under `name` here that the changelog does not know."""
+        batch = self.batch()
+        batch.put(name, value)
+        self.write(batch, None)
 
     def owe(self, name: bytes, batch: WriteBatch) -> None:
         """Note with `batch` that a stale writer's record is the last one of `name` in the changelog."""
