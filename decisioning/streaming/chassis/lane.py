@@ -25,7 +25,7 @@ import msgspec
 from decisioning.streaming.chassis.assignment import POSITIONS, Positions
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.epoch import HEARTBEAT, intruders
-from decisioning.streaming.chassis.header import FormatError, Header, pack, unpack
+from decisioning.streaming.chassis.header import FormatError, Header, pack, read, unpack
 from decisioning.streaming.chassis.job import Job, Output, Record
 from decisioning.streaming.chassis.outbox import Entry, Outbox
 from decisioning.streaming.chassis.part import Held, Part
@@ -227,7 +227,9 @@ class Lane(Generic[M, S]):
         raw = self.store.get(raw_key(key))
         if raw is None:
             return Held(key, Header(), None, b"")
-        header, body = unpack(raw)
+        header, body = read(raw)
+        if body is None:
+            return Held(key, header, self._job.damaged(key), None)
         for index in self._retired & header.marks.keys():
             del header.marks[index]
         return Held(key, header, None if header.forgotten else self._job.load(key, body), body)
@@ -237,7 +239,7 @@ class Lane(Generic[M, S]):
         if held is not None:
             return held.header
         raw = self.store.get(raw_key(key))
-        return Header() if raw is None else unpack(raw)[0]
+        return Header() if raw is None else read(raw)[0]
 
     def seal(self, *, idle: bool = False) -> Part[S] | None:
         """Close the slice for this lane: all that is to be written; None: nothing. `idle` also tidies without work."""

@@ -162,7 +162,8 @@ class Store:
     def restore(self, records: Iterable[Record]) -> int:
         """Apply changelog `records` newer than this store, in one write; how many. Raises `header.FormatError`.
 
-        Those of a writer that had been superseded are dropped, and noted as `stale`.
+        One that is damaged is kept as it is; the lane tells the job when it comes to that key. Those of a writer that
+        had been superseded are dropped, and noted as `stale`.
         """
         batch, clock, count, last = self.batch(), 0, 0, -1 if self.offset is None else self.offset
         for record in records:
@@ -172,7 +173,10 @@ class Store:
             assert key is not None, f"changelog record {record.offset} has no key"
             last = record.offset
             count += 1
-            epoch = epoch_of(record, self.base)
+            try:
+                epoch = epoch_of(record, self.base)
+            except header.DamagedError:
+                epoch = self.epoch  # it is kept: who asks for this key must learn that there was something
             if epoch < self.epoch:
                 if key not in (TAKEOVER, HEARTBEAT):
                     self.owe(key, batch)
@@ -198,7 +202,10 @@ class Store:
         owner = user_key(key)
         if owner is None:
             return 0
-        wake_at, clock, _ = header.peek(value)
+        try:
+            wake_at, clock, _ = header.peek(value)
+        except header.DamagedError:
+            return 0
         if wake_at is not None:
             # The entry of an older wake stays: a scan checks each against the header.
             batch.put(wake_key(wake_at, owner), b"")

@@ -12,7 +12,7 @@ import pytest
 from rocksdict import Cache
 
 from decisioning.streaming.chassis.assignment import POSITIONS
-from decisioning.streaming.chassis.header import unpack
+from decisioning.streaming.chassis.header import FormatError, unpack
 from decisioning.streaming.chassis.lane import GapError, Lane
 from decisioning.streaming.chassis.part import Part
 from decisioning.streaming.chassis.store import OUTBOX, Store, raw_key
@@ -252,3 +252,30 @@ def test_lag_counts_what_is_in_the_log_and_not_finished(opened: Opened) -> None:
     lane.saw(0, 4)
     sliced(lane)
     assert lane.lag() == [0, 0, 0]
+
+
+def test_a_damaged_record_costs_its_key_and_no_other(opened: Opened) -> None:
+    """The job learns that there was something; its next record is written well, and the lane goes on."""
+    lane = opened()
+    batch = lane.store.batch()
+    batch.put(raw_key(b"torn"), b"\x01\x00")
+    batch.put(raw_key(b"zero"), bytes(60))
+    lane.store.write(batch, 0)
+    lane.put(0, [event("a", 0, key=b"torn"), event("a", 1, key=b"well"), event("a", 2, key=b"zero", silent=True)])
+    assert lane.wake(1 << 60) == 0
+    assert ids(sliced(lane)) == ["a0", "a1"]
+    header, body = unpack(lane.store.get(raw_key(b"torn")) or b"")
+    assert header.marks == {0: 0}
+    assert json.loads(body)["chain"] != json.loads(unpack(lane.store.get(b"well") or b"")[1])["chain"]
+    assert json.loads(unpack(lane.store.get(raw_key(b"zero")) or b"")[1])["chain"] == "damaged"
+
+
+def test_a_newer_record_is_no_damage(opened: Opened) -> None:
+    """To go on would destroy what the newer program knows."""
+    lane = opened()
+    batch = lane.store.batch()
+    batch.put(b"k", b"\x09" + bytes(60))
+    lane.store.write(batch, 0)
+    lane.put(0, [event("a", 0)])
+    with pytest.raises(FormatError, match="start the newer program again"):
+        lane.take(10, perf_counter() + 10)

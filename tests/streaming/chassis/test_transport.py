@@ -142,7 +142,9 @@ def test_a_forgotten_key_leaves_nothing_behind(cluster: Cluster) -> None:
     def last() -> bool:
         ends: dict[bytes, bytes | None] = {m.key or b"": m.value for m in cluster.read(CHANGELOG)}
         return not [
-            key for key, value in ends.items() if value is not None and not key.startswith((b"k", b"\0t", b"\0e", b"\0p"))
+            key
+            for key, value in ends.items()
+            if value is not None and not key.startswith((b"k", b"\0t", b"\0e", b"\0p"))
         ]
 
     until(last, what="the tombstones of outbox records and marks")
