@@ -130,6 +130,8 @@ def config_of(settings: Settings) -> ChassisConfig:
         changelog=topics.name_of(settings, "state-changelog"),
         data=settings.data_dir,
         partitions=settings.partitions,
+        instance=settings.instance,
+        standbys=settings.standbys,
         free_share=settings.disk_free_percent / 100,
         free_bytes=settings.disk_free_bytes,
         fetch_wait_ms=settings.fetch_wait_ms,

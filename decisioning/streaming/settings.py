@@ -55,6 +55,19 @@ class Settings(BaseSettings):
         pattern=_NAME_PART,
         description="Consumer group; all workers with the same one share the work.",
     )
+    instance: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        pattern=_NAME_PART,
+        description="A name of this worker alone, kept over restarts: one within the session timeout moves nothing.",
+    )
+    standbys: int = Field(
+        default=1,
+        ge=0,
+        le=5,
+        description="Other workers that keep a warm copy of each partition's state, on their disks; 0 = a cold start.",
+    )
     topic_prefix: str = Field(
         default="",
         max_length=100,

@@ -18,7 +18,12 @@ def load(key: bytes, body: bytes, degraded: Callable[[], None]) -> State:
     try:
         return loads(body)
     except StateUnreadable:
-        degraded()
-        return State(key.decode(errors="replace"), degraded=True)
+        return damaged(key, degraded)
     except StateTooNew as error:
         crash(STORE, str(error))
+
+
+def damaged(key: bytes, degraded: Callable[[], None]) -> State:
+    """A degraded state under a key of whose record nothing can be read, after calling `degraded`."""
+    degraded()
+    return State(key.decode(errors="replace"), degraded=True)

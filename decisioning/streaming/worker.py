@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from decisioning import decision as decisions
 from decisioning import moves
 from decisioning.engine import Step, on_event, on_relay, on_wake
-from decisioning.errors import EventRejected, Fault
+from decisioning.errors import EventRejected, Fault, StateTooNew
 from decisioning.event import Event, Headers, parse
 from decisioning.instant import MINUTE
 from decisioning.moves import Forward
@@ -30,6 +30,7 @@ from decisioning.policy import Policy
 from decisioning.state import State, dumps
 from decisioning.streaming import relay, store
 from decisioning.streaming.chassis.job import Applied, Output, Record
+from decisioning.streaming.chassis.watchdog import STORE, crash
 from decisioning.streaming.dead_letter import Stage, dead_letter
 from decisioning.streaming.metrics import Metrics, Result
 from decisioning.streaming.settings import Settings
@@ -90,7 +91,10 @@ class Worker:
         headers: Headers = record.headers
         came = relay.Forwarded(headers, 0)
         if record.topic == self._relay:
-            found = relay.read(record)
+            try:
+                found = relay.read(record)
+            except StateTooNew as error:
+                crash(STORE, str(error))
             if found is None:
                 return self._refuse(record, EventRejected(Fault.NOT_AN_EVENT, "not a relay record of ours"))
             if not isinstance(found, relay.Forwarded):
@@ -141,6 +145,10 @@ class Worker:
     def load(self, key: bytes, body: bytes) -> State:
         """The state that the store kept."""
         return store.load(key, body, self._metrics.degraded.inc)
+
+    def damaged(self, key: bytes) -> State:
+        """The state of a customer of whose record nothing can be read: service yes, marketing no."""
+        return store.damaged(key, self._metrics.degraded.inc)
 
     def dump(self, key: bytes, state: State) -> bytes:
         """The bytes for the store to keep."""

@@ -28,6 +28,13 @@ def test_an_unreadable_state_degrades_one_customer_and_is_counted() -> None:
     assert (found, counted) == (State("c-1", degraded=True), [1])
 
 
+def test_a_record_of_which_nothing_is_left_degrades_too() -> None:
+    """Not even a body to read: the same flag, counted."""
+    counted: list[int] = []
+    assert store.damaged(b"c-1", lambda: counted.append(1)) == State("c-1", degraded=True)
+    assert counted == [1]
+
+
 def test_a_newer_format_ends_the_process_with_one_line() -> None:
     """Guessing would destroy what the newer version knows."""
     code = f"from decisioning.streaming import store; store.load(b'c-1', bytes([{VERSION + 1}]) + b'x', print)"

@@ -23,9 +23,10 @@ from typing import NamedTuple
 import msgspec
 from rocksdict import Cache
 
+from decisioning.streaming.chassis.assignment import POSITIONS
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.epoch import BASE, TAKEOVER, beginning, pack_base, stamp
-from decisioning.streaming.chassis.header import pack, unpack
+from decisioning.streaming.chassis.header import pack, read
 from decisioning.streaming.chassis.job import Output
 from decisioning.streaming.chassis.reader import stretch
 from decisioning.streaming.chassis.store import OUTBOX, RETIRED, TOPICS, Store, StoreError, path_of, raw_key
@@ -84,17 +85,23 @@ async def _carry(
     raw = source.get(TOPICS)
     names = [] if raw is None else msgspec.msgpack.decode(raw, type=list[str])
     await write(TOPICS, msgspec.msgpack.encode([RETIRED for _ in names]))
+    await write(POSITIONS, None)
     count = 0
     for key, record in source.states():
         count += 1
         if copied:
-            header, body = unpack(record)
-            header.epoch = epoch
-            await send(Output(config.changelog, raw_key(key), pack(header, body), (), partition))
+            await send(Output(config.changelog, raw_key(key), _of(epoch, record), (), partition))
     if not copied:
         for name, _ in list(source.scan(OUTBOX)):
             await write(name, None)
     return count
+
+
+def _of(epoch: int, record: bytes) -> bytes:
+    """A state's record in an epoch; one that is damaged as it is, so that its key is still known to be."""
+    header, body = read(record)
+    header.epoch = epoch
+    return record if body is None else pack(header, body)
 
 
 def _newest(config: ChassisConfig, partition: int, left_behind: Sequence[Path]) -> Store:

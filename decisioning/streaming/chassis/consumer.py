@@ -115,6 +115,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
         self._fetch_lock = asyncio.Lock()
         self._room = asyncio.Event()
         self._seeks: dict[TP, int] = {}
+        self.known: dict[TP, tuple[int | None, int]] = {}
+        """The group's commit for each source partition, as `starts` found it, and where its log begins."""
         self.committed_at = time.monotonic()
         """When the last commit succeeded, or nothing was to be committed (monotonic)."""
 
@@ -210,6 +212,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
                       f" before {first[tp]}: those records are lost; to go on without them, commit {first[tp]} for"
                       f" group {self.app.chassis.group}")  # fmt: skip
             starts[tp] = offset or first[tp]
+        self.known = {tp: (offset, first[tp]) for tp, offset in zip(ordered, known, strict=True)}
         self._finished = dict(starts)
         self._committed = {tp: offset for tp, offset in zip(ordered, known, strict=True) if offset}
         return starts

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 
-__all__ = ["VERSION", "FormatError", "Header", "pack", "peek", "unpack"]
+__all__ = ["VERSION", "DamagedError", "FormatError", "Header", "pack", "peek", "read", "unpack"]
 
 VERSION = 1
 """Format that this code writes, and the newest that it reads."""
@@ -23,6 +23,10 @@ _FORGOTTEN = 1
 
 class FormatError(ValueError):
     """Bytes that are no record of ours, or of a newer program; the message says which and what to do."""
+
+
+class DamagedError(FormatError):
+    """Bytes under a key that never were a record of ours: that key is lost, and no other."""
 
 
 class Header:
@@ -82,13 +86,13 @@ def pack(header: Header, body: bytes) -> bytes:
 
 
 def unpack(raw: bytes) -> tuple[Header, bytes]:
-    """Header and body of a record that `pack` wrote. Raises `FormatError`."""
+    """Header and body of a record that `pack` wrote. Raises `DamagedError`, or `FormatError` of a newer one."""
     try:
         version, flags, epoch, sequence, wake_at, clock, count = _FIXED.unpack_from(raw)
         _check(version)
         flat = _MARKS[count].unpack_from(raw, _FIXED.size)
     except struct.error as error:
-        raise FormatError(f"a state record of {len(raw)} bytes is too short to be one") from error
+        raise DamagedError(f"a state record of {len(raw)} bytes is too short to be one") from error
     header = Header.__new__(Header)
     header.epoch = epoch
     header.sequence = sequence
@@ -99,12 +103,20 @@ def unpack(raw: bytes) -> tuple[Header, bytes]:
     return header, raw[_FIXED.size + 9 * count :]
 
 
+def read(raw: bytes) -> tuple[Header, bytes | None]:
+    """As `unpack`; of a damaged record a header that knows nothing, and no body. Raises `FormatError` of a newer."""
+    try:
+        return unpack(raw)
+    except DamagedError:
+        return Header(forgotten=False), None
+
+
 def peek(raw: bytes) -> tuple[int | None, int, int]:
-    """Only `wake_at`, `clock` and `epoch` of a record: what a restore needs of each. Raises `FormatError`."""
+    """Only `wake_at`, `clock` and `epoch` of a record: what a restore needs of each. Raises as `unpack`."""
     try:
         version, _, epoch, _, wake_at, clock, _ = _FIXED.unpack_from(raw)
     except struct.error as error:
-        raise FormatError(f"a state record of {len(raw)} bytes is too short to be one") from error
+        raise DamagedError(f"a state record of {len(raw)} bytes is too short to be one") from error
     _check(version)
     return None if wake_at == _NEVER else wake_at, clock, epoch
 
@@ -115,4 +127,4 @@ def _check(version: int) -> None:
             f"a state record has format {version}, this program knows up to {VERSION}: start the newer program again"
         )
     if version < 1:
-        raise FormatError(f"a state record has format {version}, which never existed: its bytes are damaged")
+        raise DamagedError(f"a state record has format {version}, which never existed: its bytes are damaged")

@@ -103,6 +103,10 @@ class Job(Protocol[M, S]):
         """The state that `dump` wrote."""
         ...
 
+    def damaged(self, key: bytes) -> S:
+        """The state of a key of which nothing can be read any more, not even which records it has seen."""
+        ...
+
     def dump(self, key: bytes, state: S) -> bytes:
         """The bytes of `state`."""
         ...

@@ -17,13 +17,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from time import perf_counter
+from types import MappingProxyType
 from typing import Generic, TypeVar, cast
 
 import msgspec
 
+from decisioning.streaming.chassis.assignment import POSITIONS, Positions
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.epoch import HEARTBEAT, intruders
-from decisioning.streaming.chassis.header import FormatError, Header, pack, unpack
+from decisioning.streaming.chassis.header import FormatError, Header, pack, read, unpack
 from decisioning.streaming.chassis.job import Job, Output, Record
 from decisioning.streaming.chassis.outbox import Entry, Outbox
 from decisioning.streaming.chassis.part import Held, Part
@@ -45,11 +47,13 @@ class GapError(RuntimeError):
 
 
 class Lane(Generic[M, S]):
-    """One lane. `starts` gives for each source topic, in their order, the next offset to come and the log's end."""
+    """One lane. `starts` gives for each source topic, in their order, the next offset to come and the log's end, `ids`
+    the topics' own ids where they have any."""
 
     def __init__(
-        self, number: int, store: Store, job: Job[M, S], config: ChassisConfig, starts: Sequence[tuple[int, int]]
-    ) -> None:
+        self, number: int, store: Store, job: Job[M, S], config: ChassisConfig, starts: Sequence[tuple[int, int]],
+        ids: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         self.number = number
         self.store = store
         self._job = job
@@ -76,6 +80,7 @@ class Lane(Generic[M, S]):
         self.outbox = Outbox(
             epoch=self.epoch, limit=config.outbox_bytes, chunk=config.outbox_record_bytes, retired=self._retired
         )
+        self._positions = Positions(store.get(POSITIONS), ids)
         self.outbox.load(store.scan(OUTBOX))
         self.committed({i: start for i, (start, _) in enumerate(starts)})
         self.current: Record | None = None
@@ -222,7 +227,9 @@ class Lane(Generic[M, S]):
         raw = self.store.get(raw_key(key))
         if raw is None:
             return Held(key, Header(), None, b"")
-        header, body = unpack(raw)
+        header, body = read(raw)
+        if body is None:
+            return Held(key, header, self._job.damaged(key), None)
         for index in self._retired & header.marks.keys():
             del header.marks[index]
         return Held(key, header, None if header.forgotten else self._job.load(key, body), body)
@@ -232,7 +239,7 @@ class Lane(Generic[M, S]):
         if held is not None:
             return held.header
         raw = self.store.get(raw_key(key))
-        return Header() if raw is None else unpack(raw)[0]
+        return Header() if raw is None else read(raw)[0]
 
     def seal(self, *, idle: bool = False) -> Part[S] | None:
         """Close the slice for this lane: all that is to be written; None: nothing. `idle` also tidies without work."""
@@ -243,6 +250,9 @@ class Lane(Generic[M, S]):
         if self._announce is not None:
             part.log(TOPICS, self._announce)
             self._announce = None
+        positions = self._positions.news()
+        if positions is not None:
+            part.log(POSITIONS, positions)
         states: list[tuple[bytes, bytes]] = []
         for key, held in self._dirty.items():
             if held.header.forgotten:
@@ -331,6 +341,8 @@ class Lane(Generic[M, S]):
         """Kafka was told, by topic's place, the offset that is next to be delivered after a restart."""
         self.outbox.committed({self._index[place]: offset for place, offset in offsets.items()})
         self._expired += self.outbox.expired()
+        for place, offset in offsets.items():
+            self._positions.move(self._config.topics[place], offset)
 
     def written(self, part: Part[S], offset: int | None) -> None:
         """Write `part` to the store, true up to changelog `offset`, and let go of what is no longer newer than it."""

@@ -4,6 +4,8 @@ Replaced in Faust 0.15.3, `faust.tables.recovery.Recovery`:
 
 - `on_recovery_completed` (T1: it resumes the source partitions, seeks then, and last clears the queues, so that what
   was fetched in between is lost for ever; test_recovery.py::test_lanes_open_before_anything_is_fetched).
+- `_build_highwaters` (T33: a local store is taken for the cache of any changelog that is as long;
+  test_inquiry.py::test_a_store_of_another_changelog_is_refused).
 - `FlowControlEvent.resume` of mode 0.7.1, by `Flow` (T1, T45: it clears all queues whenever it is called, also while
   the standbys' records are in them).
 """
@@ -30,6 +32,11 @@ class Flow(FlowControlEvent):  # type: ignore[misc]  # mode is untyped here
 
 class Recovery(FaustRecovery):  # type: ignore[misc]  # Faust is untyped here
     """Faust's recovery with the last step in an order that loses nothing."""
+
+    async def _build_highwaters(self, consumer: Any, tps: set[TP], destination: Any, title: str) -> None:
+        """Also make sure, before anything is restored, that the local stores are those of this changelog."""
+        await self.app.inquiry.check_stores(consumer, tps, self.app.states.data.store)
+        await super()._build_highwaters(consumer, tps, destination, title)
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
         """All changelog records are applied: begin with the source partitions."""

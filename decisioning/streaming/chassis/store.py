@@ -6,6 +6,8 @@ itself is empty or begins with NUL is written behind ``NUL k``. The same names a
     NUL o + epoch + number   an outbox record          (also in the changelog)
     NUL t                    topic names by index      (also in the changelog)
     NUL b                    what is added to epochs   (also in the changelog)
+    NUL p                    how far topics were read  (also in the changelog)
+    NUL i                    the changelog's id        (only here)
     NUL s + name             a name that a stale writer wrote, to be written again (only here)
     NUL w + due + key        the index of wakes        (only here: follows from the headers)
     NUL m                    changelog offset up to which this store is true, newest clock, epoch (only here)
@@ -160,7 +162,8 @@ class Store:
     def restore(self, records: Iterable[Record]) -> int:
         """Apply changelog `records` newer than this store, in one write; how many. Raises `header.FormatError`.
 
-        Those of a writer that had been superseded are dropped, and noted as `stale`.
+        One that is damaged is kept as it is; the lane tells the job when it comes to that key. Those of a writer that
+        had been superseded are dropped, and noted as `stale`.
         """
         batch, clock, count, last = self.batch(), 0, 0, -1 if self.offset is None else self.offset
         for record in records:
@@ -170,7 +173,10 @@ class Store:
             assert key is not None, f"changelog record {record.offset} has no key"
             last = record.offset
             count += 1
-            epoch = epoch_of(record, self.base)
+            try:
+                epoch = epoch_of(record, self.base)
+            except header.DamagedError:
+                epoch = self.epoch  # it is kept: who asks for this key must learn that there was something
             if epoch < self.epoch:
                 if key not in (TAKEOVER, HEARTBEAT):
                     self.owe(key, batch)
@@ -196,7 +202,10 @@ class Store:
         owner = user_key(key)
         if owner is None:
             return 0
-        wake_at, clock, _ = header.peek(value)
+        try:
+            wake_at, clock, _ = header.peek(value)
+        except header.DamagedError:
+            return 0
         if wake_at is not None:
             # The entry of an older wake stays: a scan checks each against the header.
             batch.put(wake_key(wake_at, owner), b"")
@@ -206,6 +215,12 @@ class Store:
         """From now on this store is ours to write: our takeover stands at changelog `offset`, the next to apply."""
         self.epoch = beginning(offset, self.base)
         self.write(self.batch(), offset)
+
+    def note(self, name: bytes, value: bytes) -> None:
+        """Keep something under `name` here that the changelog does not know."""
+        batch = self.batch()
+        batch.put(name, value)
+        self.write(batch, None)
 
     def owe(self, name: bytes, batch: WriteBatch) -> None:
         """Note with `batch` that a stale writer's record is the last one of `name` in the changelog."""

@@ -32,6 +32,7 @@ from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.consumer import Consumer
 from decisioning.streaming.chassis.disk import DiskGate
 from decisioning.streaming.chassis.epoch import TAKEOVER
+from decisioning.streaming.chassis.inquiry import Inquiry
 from decisioning.streaming.chassis.job import Job, Output
 from decisioning.streaming.chassis.lane import Lane
 from decisioning.streaming.chassis.observer import Observer, Silent
@@ -123,6 +124,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
             read=partial(read_stretch, config),
             finished=lambda topic, partition, offset: self.consumer.finished(topic, partition, offset),
         )
+        self.inquiry = Inquiry(config)
         self.disk = DiskGate(config.data, share=config.free_share, most=config.free_bytes, told=say)
         self._watchdogs = self._new_watchdogs()
         self.states = Table(
@@ -244,13 +246,16 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
         if sources:
             starts, ends = await consumer.starts(sources), await consumer.highwaters(*sources)
         stores: Partitions = self.states.data
+        if sources:
+            self.inquiry.check_lanes(consumer.known, ends, stores.store)
         stores.hand_over(numbers)
         await self._take_over(numbers)
         lanes = []
         for number in numbers:
             tps = [TP(topic, number) for topic in config.topics]
             store = stores.store(number)
-            lanes.append(Lane(number, store, self._job, config, [(starts[tp], ends[tp] or 0) for tp in tps]))
+            found = [(starts[tp], ends[tp]) for tp in tps]
+            lanes.append(Lane(number, store, self._job, config, found, self.inquiry.ids))
             self._job.restored(store.clock)
         await consumer.seek_wait(starts)
         self.slicer.open(lanes)

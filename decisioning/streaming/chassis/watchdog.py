@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 from aiokafka.errors import InconsistentGroupProtocolError, KafkaConnectionError
 from faust.exceptions import ConsistencyError
 
+from decisioning.streaming.chassis.assignment import Refusal
 from decisioning.streaming.chassis.epoch import Superseded
 from decisioning.streaming.chassis.header import FormatError
 from decisioning.streaming.chassis.lane import GapError
@@ -57,6 +58,8 @@ def explain(error: BaseException, where: str) -> tuple[int, str]:
     text = " ".join(str(error).split()) or "no message"
     if isinstance(error, GapError):
         return GAP, text
+    if isinstance(error, Refusal):
+        return TOPICS, text
     if isinstance(error, Superseded):
         return FENCED, text
     if isinstance(error, StoreError | FormatError):

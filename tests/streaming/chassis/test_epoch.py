@@ -65,3 +65,8 @@ def test_what_a_stale_writer_wrote_is_named_once() -> None:
         logged(33, HEARTBEAT, b"", 5), logged(34, OUTBOX + bytes(16), b"said", 5),
     ]  # fmt: skip
     assert intruders(records, 20, 0, 0) == [b"b", b"a", OUTBOX + bytes(16)]
+
+
+def test_a_damaged_intruder_is_written_over() -> None:
+    """Whoever wrote it: our own record is the right one."""
+    assert intruders([logged(40, b"x", b"\x01")], 20, 0, 3) == [b"x"]

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from rocksdict import Cache
 
-from decisioning.streaming.chassis.header import unpack
+from decisioning.streaming.chassis.assignment import POSITIONS
+from decisioning.streaming.chassis.header import FormatError, unpack
 from decisioning.streaming.chassis.lane import GapError, Lane
 from decisioning.streaming.chassis.part import Part
 from decisioning.streaming.chassis.store import OUTBOX, Store, raw_key
@@ -95,7 +96,7 @@ def test_a_slice_writes_the_outbox_before_the_states(opened: Opened) -> None:
     lane = opened()
     lane.put(0, [event("a", 0, key=b"x"), event("a", 1, key=b"y"), event("a", 2, key=b"x")])
     names = [output.key for output in sliced(lane).changelog]
-    assert names == [b"\0t", OUTBOX + bytes(16), b"x", b"y"]
+    assert names == [b"\0t", POSITIONS, OUTBOX + bytes(16), b"x", b"y"]
     header, body = unpack(lane.store.get(b"x") or b"")
     assert (header.marks, header.sequence, json.loads(body)["count"]) == ({0: 2}, 2, 2)
 
@@ -160,7 +161,7 @@ def test_a_forgotten_key_keeps_its_marks_until_the_commit(opened: Opened) -> Non
     again.committed({0: 3})
     part = again.seal(idle=True)
     assert part is not None
-    assert sorted((output.key, output.value) for output in part.changelog) == [
+    assert sorted((output.key, output.value) for output in part.changelog if output.key != POSITIONS) == [
         (OUTBOX + bytes(16), None), (b"k", None), (b"quiet", None),
     ]  # fmt: skip
     again.written(part, 9)
@@ -251,3 +252,30 @@ def test_lag_counts_what_is_in_the_log_and_not_finished(opened: Opened) -> None:
     lane.saw(0, 4)
     sliced(lane)
     assert lane.lag() == [0, 0, 0]
+
+
+def test_a_damaged_record_costs_its_key_and_no_other(opened: Opened) -> None:
+    """The job learns that there was something; its next record is written well, and the lane goes on."""
+    lane = opened()
+    batch = lane.store.batch()
+    batch.put(raw_key(b"torn"), b"\x01\x00")
+    batch.put(raw_key(b"zero"), bytes(60))
+    lane.store.write(batch, 0)
+    lane.put(0, [event("a", 0, key=b"torn"), event("a", 1, key=b"well"), event("a", 2, key=b"zero", silent=True)])
+    assert lane.wake(1 << 60) == 0
+    assert ids(sliced(lane)) == ["a0", "a1"]
+    header, body = unpack(lane.store.get(raw_key(b"torn")) or b"")
+    assert header.marks == {0: 0}
+    assert json.loads(body)["chain"] != json.loads(unpack(lane.store.get(b"well") or b"")[1])["chain"]
+    assert json.loads(unpack(lane.store.get(raw_key(b"zero")) or b"")[1])["chain"] == "damaged"
+
+
+def test_a_newer_record_is_no_damage(opened: Opened) -> None:
+    """To go on would destroy what the newer program knows."""
+    lane = opened()
+    batch = lane.store.batch()
+    batch.put(b"k", b"\x09" + bytes(60))
+    lane.store.write(batch, 0)
+    lane.put(0, [event("a", 0)])
+    with pytest.raises(FormatError, match="start the newer program again"):
+        lane.take(10, perf_counter() + 10)

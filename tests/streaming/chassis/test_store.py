@@ -156,3 +156,12 @@ def test_many_stores_need_little(tmp_path: Path) -> None:
     for store in stores:
         store.close()
     assert used <= 16 * 8
+
+
+def test_a_damaged_record_is_restored_as_it_is(tmp_path: Path) -> None:
+    """It must not look as if there had never been anything under its key; the others come as always."""
+    store = opened(tmp_path)
+    good = pack(Header(epoch=1), b"1")
+    assert store.restore([logged(0, TAKEOVER, b""), logged(1, b"torn", b"\x01"), logged(2, b"well", good)]) == 3
+    assert dict(store.states()) == {b"torn": b"\x01", b"well": good}
+    assert store.stale == set()

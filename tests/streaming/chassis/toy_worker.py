@@ -101,6 +101,10 @@ class Toy:
         """From JSON."""
         return self._load(body)
 
+    def damaged(self, key: bytes) -> State:
+        """One that shows it."""
+        return State(chain="damaged")
+
     def dump(self, key: bytes, state: State) -> bytes:
         """To JSON."""
         return msgspec.json.encode(state)
