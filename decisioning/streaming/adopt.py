@@ -8,6 +8,7 @@ the changelog was copied with keys, headers and partitions, or the stopped worke
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -29,6 +30,7 @@ from decisioning.streaming.settings import Settings, kafka_options
 
 From = Literal["start", "end"]
 _GONE: Final = ("Empty", "Dead")
+_GRACE_SECONDS: Final = 2.0
 
 
 class AdoptError(DecisioningError):
@@ -79,15 +81,23 @@ def render(adopted: Sequence[Adopted]) -> str:
 
 
 async def _refuse_running(settings: Settings) -> None:
+    """`AdoptError` while the group has members; those that were killed stay in it until their session is over."""
     admin = AIOKafkaAdminClient(**kafka_options(settings), request_timeout_ms=10_000)
     await admin.start()
     try:
-        [response] = await admin.describe_consumer_groups([settings.group_id])
-        for _, group, state, *_rest in response.groups:
-            if state not in _GONE:
-                raise AdoptError(f"group {group} is {state}: stop its workers first, and wait for their session to end")
+        until = time.monotonic() + settings.session_timeout_ms / 1000 + _GRACE_SECONDS
+        while state := await _state(admin, settings.group_id):
+            if time.monotonic() > until:
+                raise AdoptError(f"group {settings.group_id} is {state}: stop its workers first")
+            await asyncio.sleep(0.2)
     finally:
         await admin.close()
+
+
+async def _state(admin: AIOKafkaAdminClient, group: str) -> str:
+    """What the group does; "" when it has no members."""
+    [response] = await admin.describe_consumer_groups([group])
+    return next((str(state) for _, _, state, *_rest in response.groups if state not in _GONE), "")
 
 
 async def _begin(settings: Settings, config: ChassisConfig, begin: From) -> None:
