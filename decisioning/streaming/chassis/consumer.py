@@ -30,12 +30,14 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from decisioning.streaming.chassis.config import ChassisConfig
+from decisioning.streaming.chassis.stalls import Reach
 from decisioning.streaming.chassis.steps import Step
 from decisioning.streaming.chassis.watchdog import GROUP, TOPICS, crash
 
 __all__ = ["Consumer", "ConsumerThread"]
 
 _FETCH_SECONDS = 0.1  # how long a seek may have to wait for a fetch that finds nothing
+_ASK_SECONDS = 5.0
 _MOST = 10_000  # records a fetch may return: all that aiokafka has, so that its own buffer never holds others up
 
 
@@ -44,6 +46,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         config: ChassisConfig = self.app.chassis
+        self._joining_since: float | None = None
+        self._patience = 2 * config.session_ms / 1000 + config.rebalance_ms / 1000 + config.stall_seconds
         self._assignor = self.app.assignor
         return aiokafka.AIOKafkaConsumer(
             client_id=config.client,
@@ -94,11 +98,37 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
         found: tuple[Mapping[TP, list[Any]], dict[TP, int]] = await self.call_thread(look)
         return found
 
+    async def reach(self, wanted: set[TP]) -> dict[TP, Reach]:
+        """How far each of `wanted` is read, and where its log ends, asked apart from the fetches.
+
+        Raises aiokafka's errors, and `TimeoutError`.
+        """
+
+        async def ask() -> dict[TP, Reach]:
+            consumer = self._ensure_consumer()
+            subscription = consumer._subscription.subscription
+            assignment = None if subscription is None else subscription.assignment
+            states = {} if assignment is None else assignment._tp_state
+            positions = {tp: states[tp].position for tp in wanted if tp in states and states[tp].has_valid_position}
+            ends = await asyncio.wait_for(consumer.end_offsets(list(positions)), _ASK_SECONDS)
+            return {tp: Reach(position, ends[tp]) for tp, position in positions.items()}
+
+        found: dict[TP, Reach] = await self.call_thread(ask)
+        return found
+
     async def check_group(self) -> None:
-        """Raises aiokafka's error where it has given up the consumer group: it only says so when asked (T28)."""
+        """Raises where aiokafka has given up the consumer group, which it only says when asked, or waits to join it
+        again for longer than any rebalance may take (T28)."""
 
         async def check() -> None:
-            self._ensure_consumer()._coordinator.check_errors()
+            coordinator = self._ensure_consumer()._coordinator
+            coordinator.check_errors()
+            if not coordinator._rejoin_needed_fut.done():
+                self._joining_since = None
+            elif self._joining_since is None:
+                self._joining_since = time.monotonic()
+            elif time.monotonic() - self._joining_since > self._patience:
+                raise TimeoutError(f"it has to be joined again, and has not been for {self._patience:g} s")
 
         if self._consumer is not None and self._consumer._coordinator is not None:
             await self.call_thread(check)

@@ -28,6 +28,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode import Service
 
+from decisioning.streaming.chassis import guards
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.consumer import Consumer
 from decisioning.streaming.chassis.disk import DiskGate
@@ -57,9 +58,6 @@ __all__ = ["App", "Progress", "build", "run", "serve"]
 
 M = TypeVar("M")
 S = TypeVar("S")
-
-_CHECK_SECONDS = 0.5
-_LOOK_SECONDS = 1.0
 
 
 class Progress(NamedTuple):
@@ -115,6 +113,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
         self._job = job
         self._restored = asyncio.Event()
         self.restored_records = 0
+        self.checked_at = 0.0
+        """When the event loops, ours and that of aiokafka's thread, last answered (monotonic); 0: not yet."""
         self._tasks_of_ours: list[asyncio.Task[None]] = []
         self.slicer = Slicer(
             job,
@@ -139,7 +139,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
         self.agent(source, name="lanes")(self._take_in)
 
     def _new_watchdogs(self) -> list[Watchdog]:
-        """Over the slices; over joining and restoring, which may wait for other workers; over the commits (T32)."""
+        """Over the slices; over joining and restoring, which may wait for other workers; over the event loops, ours and
+        that of aiokafka's thread (T28); over the commits (T32)."""
         config, limit = self.chassis, self.chassis.stall_seconds
         return [
             Watchdog(
@@ -153,6 +154,12 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
                 busy=lambda: not self._restored.is_set(),
                 progress=lambda: (self.rebalancing_count, self.restored_records),
                 where=lambda: "joining the group and restoring",
+            ),
+            Watchdog(
+                limit,
+                busy=lambda: self.checked_at > 0 and not self.should_stop,
+                progress=lambda: self.checked_at,
+                where=lambda: "the event loops",
             ),
             Watchdog(
                 max(limit, config.commit_ms / 100),
@@ -196,8 +203,9 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
         where = self.slicer.at_hand
         steps = (self.slicer.work(), self.slicer.remember(), self.slicer.finish(), self._commit_when_wanted())
         self._tasks_of_ours = [supervise(step, where) for step in steps]
-        self._tasks_of_ours.append(supervise(self._check_group(), lambda: CONSUMER_GROUP))
-        self._tasks_of_ours.append(supervise(self._guard_disk(), lambda: "looking at the disk"))
+        self._tasks_of_ours.append(supervise(guards.check_group(self), lambda: CONSUMER_GROUP))
+        self._tasks_of_ours.append(supervise(guards.check_reading(self), lambda: FETCHING))
+        self._tasks_of_ours.append(supervise(guards.check_disk(self), lambda: "looking at the disk"))
         # Faust binds a table's store to an event loop where it is first looked at: not in a watchdog's thread.
         assert self.states.data.loop is asyncio.get_running_loop()
         for watchdog in self._watchdogs:
@@ -222,18 +230,6 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
             await self.slicer.commit_wanted.wait()
             self.slicer.commit_wanted.clear()
             await self.consumer.commit()
-
-    async def _check_group(self) -> None:
-        while True:
-            await asyncio.sleep(_CHECK_SECONDS)
-            if not self.should_stop:
-                await self.consumer._thread.check_group()
-
-    async def _guard_disk(self) -> None:
-        while True:
-            self.disk.look()
-            self.slicer.paused = self.disk.closed
-            await asyncio.sleep(_LOOK_SECONDS)
 
     # -- assignment ---------------------------------------------------------------------------------------------------
 

@@ -130,10 +130,11 @@ class Watchdog:
         self._stopped.set()
 
     def _watch(self) -> None:
-        seen, since = self._progress(), monotonic()
-        while not self._stopped.wait(min(1.0, self._limit / 4)):
-            now = self._progress()
-            if now != seen or not self._busy():
-                seen, since = now, monotonic()
+        interval = min(1.0, self._limit / 4)
+        seen, since, looked = self._progress(), monotonic(), monotonic()
+        while not self._stopped.wait(interval):
+            now, late, looked = self._progress(), monotonic() - looked > interval + self._limit / 2, monotonic()
+            if now != seen or late or not self._busy():
+                seen, since = now, monotonic()  # late: the whole process stood still, and must be given time to go on
             elif monotonic() - since > self._limit:
                 crash(STALL, f"nothing was finished for {self._limit:g} s though work waits; at hand: {self._where()}")

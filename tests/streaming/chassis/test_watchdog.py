@@ -121,3 +121,21 @@ def test_a_line_that_ends_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     """What mends itself is said on stderr, as a crash is."""
     watchdog.say("mended")
     assert capsys.readouterr() == ("", "mended\n")
+
+
+def test_a_process_that_itself_stood_still_is_given_time() -> None:
+    """SIGSTOP and SIGCONT, or a machine that slept: what did not move then was not stuck."""
+    code, _ = ended(
+        """
+        import os, subprocess
+        beat = [0]
+        Watchdog(1.0, busy=lambda: True, progress=lambda: beat[0], where=str).start()
+        me = os.getpid()
+        subprocess.Popen(["sh", "-c", f"kill -STOP {me}; sleep 2; kill -CONT {me}"])
+        end = time.monotonic() + 3.5
+        while time.monotonic() < end:
+            time.sleep(0.2)
+            beat[0] += 1
+        """
+    )
+    assert code == 0
