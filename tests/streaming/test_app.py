@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -316,6 +317,33 @@ def test_wall_clock_and_pages(broker: Live) -> None:
     assert worker.page("/")[0] == 404
     assert listening(worker.process.pid) == {("127.0.0.1", worker.port)}
     assert worker.term() == 0, worker.output
+
+
+def test_a_worker_without_room_is_not_ready_and_says_why(broker: Live) -> None:
+    """Nothing is decided while the disk is almost full; with room again all of it is, without a restart (T20)."""
+    disk = broker.data()
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(disk)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"cannot mount a small file system here: {mounted.stderr.strip()}")
+    try:
+        worker = broker.worker(disk_free_percent=50).ready()
+        assert until(lambda: worker.metric("decisioning_disk_free_bytes"), what="a first look") > 16 * 1024 * 1024
+        ballast = disk / "ballast"
+        ballast.write_bytes(bytes(24 * 1024 * 1024))
+        until(lambda: worker.page("/readyz")[0] == 503, what="503")
+        assert json.loads(worker.page("/readyz")[1])["disk"].endswith("16 MiB are wanted: make room")
+        greet(broker, "c-1")
+        assert worker.run_for(1), worker.output
+        assert broker.committed("customers") == 0
+        ballast.unlink()
+        until(lambda: worker.page("/readyz")[0] == 200, what="200")
+        broker.settle()
+        assert worker.term() == 0, worker.output
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 def listening(pid: int) -> set[tuple[str, int]]:
