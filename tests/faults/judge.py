@@ -50,10 +50,11 @@ def silences(marks: Sequence[Mark], decisions: Sequence[Rec]) -> list[tuple[Mark
     for (lane, _), at in first.items():
         said.setdefault(lane, []).append(at)
     found = []
-    for mark, following in zip(marks, [*marks[1:], Mark(float("inf"), 0)], strict=True):
+    ends = [*(mark.at for mark in marks[1:]), float("inf")]
+    for mark, end in zip(marks, ends, strict=False):  # without any mark there is nothing to measure
         later = [min((at for at in times if at > mark.at), default=None) for times in said.values()]
         until_then = max((at for at in later if at is not None), default=None)
-        if until_then is not None and until_then <= following.at:
+        if until_then is not None and until_then <= end:
             found.append((mark, until_then - mark.at))
     return found
 

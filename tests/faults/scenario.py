@@ -299,7 +299,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
             Step(OVER, Do.STOP), Step(AT_ONCE, Do.RECREATE, "state-changelog"), Step(AT_ONCE, Do.WIPE),
             Step(AT_ONCE, Do.START),
         ),
-        stream=Stream(400, 3), ends=Refusal(73, "changelog"), tier="AB",
+        stream=Stream(400, 3), ends=Refusal(76, "what was remembered is lost"), tier="AB",
     ),
     Scenario(
         "F25", "a source topic has more partitions than the others",

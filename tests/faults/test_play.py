@@ -41,3 +41,4 @@ def test_silences_are_told_from_new_decisions() -> None:
     assert silences([Mark(10, 15)], decisions) == [(Mark(10, 15), 5.0)]
     assert silences([Mark(10, 15), Mark(13, 15)], decisions) == [(Mark(13, 15), 2.0)]
     assert silences([Mark(20, 15)], decisions) == []
+    assert silences([], decisions) == []
