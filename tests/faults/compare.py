@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -53,6 +53,7 @@ class Stock:
     """Stock Faust, in the place of our worker."""
 
     name = "stock Faust"
+    called: Mapping[str, str] = {"state-changelog": CHANGELOG, "decisions": DECISIONS}
     calm = 14.0  # each poisonous record stalls it for five seconds (T17)
     topics = [*Ours.topics, *FURTHER]  # noqa: RUF012 - a constant of the class
     group = APP

@@ -148,7 +148,8 @@ class Play:
                 self.hands[name].fill()
 
     def _break_kafka(self, turn: Turn) -> None:
-        break_kafka(self.world.kafka, turn.do, turn.target, turn.how, self.world.group, self.world.topics)
+        target = self.world.called.get(turn.target, turn.target)
+        break_kafka(self.world.kafka, turn.do, target, turn.how, self.world.group, self.world.topics)
         if turn.do in (Do.DOWN, Do.CRASH):
             self._dark.add(turn.target)
         elif turn.do is Do.UP:

@@ -30,7 +30,7 @@ def drawn(stream: Stream, seed: int, partitions: int) -> list[Sent]:
     draw = Random(f"{seed} stream")  # other lots than the history's, which is drawn from the number itself
     facts = list(history(seed, stream.records, stream.customers, partitions))
     if stream.clean:
-        facts = [fact for fact in facts if is_event(fact.value)]
+        facts = [one for one in facts if is_event(one.value) and one.key is not None and one.partition is None]
     if stream.erased:
         facts = [one for fact in facts for one in _erased(fact, stream.erased, draw)]
     if stream.late:

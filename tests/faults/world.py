@@ -6,7 +6,7 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -186,6 +186,8 @@ class World(Protocol):
     live: Live
     topics: list[str]
     group: str
+    called: Mapping[str, str]
+    """What a topic of ours is called here, where that is another."""
     calm: float
     """Seconds without anything new after which it has done all that it will do."""
 
@@ -221,6 +223,7 @@ class Ours:
     """`decisioning run`, each worker with a rulebook file and a store of its own."""
 
     name = "decisioning"
+    called: Mapping[str, str] = {}
     calm = 0.6  # longer than the event clock waits for an instant to be over
     topics = [row.name for row in plan(Settings())]  # noqa: RUF012 - a constant of the class
 
