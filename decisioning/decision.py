@@ -37,7 +37,7 @@ class Outcome(StrEnum):
     RELEASE = "release"
 
 
-class Candidate(Struct, frozen=True, array_like=True):
+class Candidate(Struct, frozen=True, array_like=True, gc=False):
     """One thing that could be said, as we remember it: `index` is its place in the request, `expires_at` is
     resolved."""
 
@@ -83,7 +83,7 @@ def candidate(asked: Asked, index: int, time: int, lifetime: int) -> Candidate:
     )
 
 
-class Trigger(Struct, frozen=True, array_like=True):
+class Trigger(Struct, frozen=True, array_like=True, gc=False):
     """The event that a decision answers."""
 
     source: str
@@ -134,7 +134,7 @@ class Verdict(NamedTuple):
         )
 
 
-class Decision(Struct, frozen=True):
+class Decision(Struct, frozen=True, gc=False):
     """One answer, complete: all that its CloudEvent says. Instants are microseconds until `dumps` writes them."""
 
     outcome: Outcome

@@ -32,7 +32,7 @@ from decisioning.zones import UnknownZone, zone
 Headers = Sequence[tuple[str, bytes | None]]
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """One thing that happened: `time` is an instant, `subject` the customer; `data` is None for an unknown type."""
 
     source: str
@@ -44,7 +44,7 @@ class Event(Struct, frozen=True):
     traceparent: str | None = None
 
 
-class _Envelope(Struct, frozen=True):
+class _Envelope(Struct, frozen=True, gc=False):
     """The attributes of a structured event; all optional here, so that `parse` can name what is missing."""
 
     specversion: str | None = None

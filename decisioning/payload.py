@@ -25,11 +25,11 @@ Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 Class = Literal["marketing", "survey", "service", "care"]
 
 
-class Data(Struct, frozen=True):
+class Data(Struct, frozen=True, gc=False):
     """The payload of one event type; unknown fields are kept out of the way, `null` is absent."""
 
 
-class Line(Struct, frozen=True):
+class Line(Struct, frozen=True, gc=False):
     """One line of a purchase: `unit_price` is what one unit cost, in the purchase's currency."""
 
     sku: Id
@@ -37,7 +37,7 @@ class Line(Struct, frozen=True):
     unit_price: Money
 
 
-class ReturnedLine(Struct, frozen=True):
+class ReturnedLine(Struct, frozen=True, gc=False):
     """One line of a return."""
 
     sku: Id
@@ -137,7 +137,7 @@ class CustomerUpdated(Data, frozen=True):
     attributes: dict[Word, object] | None = None
 
 
-class ContactWindow(Struct, frozen=True, rename={"from_": "from"}):
+class ContactWindow(Struct, frozen=True, rename={"from_": "from"}, gc=False):
     """One of the customer's own contact windows, local time; `to` at or before `from` crosses midnight."""
 
     days: list[Word]
@@ -217,7 +217,7 @@ class SurveyAnswered(Data, frozen=True):
     decision_id: Id | None = None
 
 
-class Asked(Struct, frozen=True, rename={"class_": "class"}):
+class Asked(Struct, frozen=True, rename={"class_": "class"}, gc=False):
     """One candidate of a request: what could be said, and on which channels, best first."""
 
     action: Word

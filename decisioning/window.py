@@ -32,7 +32,7 @@ _BEFORE: Final = 3
 _AFTER: Final = 2
 
 
-class DailyWindow(Struct, frozen=True, array_like=True, cache_hash=True):
+class DailyWindow(Struct, frozen=True, array_like=True, cache_hash=True, gc=False):
     """The same hours on each named day: `days` 0 (Monday) to 6, `start` and `end` in minutes of the day, 0 to 1440.
 
     The interval is [start, end). An end at or before the start crosses midnight and belongs to its start day; equal
@@ -63,7 +63,7 @@ class DailyWindow(Struct, frozen=True, array_like=True, cache_hash=True):
         return (start, end) if start < end else None
 
 
-class Windows(Struct, frozen=True, cache_hash=True):
+class Windows(Struct, frozen=True, cache_hash=True, gc=False):
     """A plan of daily windows, judged in one zone or, where the customer's is not certain, in several at once.
 
     Open means "may be spoken to", in both uses:

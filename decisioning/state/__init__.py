@@ -27,7 +27,7 @@ _items: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _FIELDS: Final = len(State.__struct_fields__)
 
 
-class Grown(State, frozen=True, array_like=True):
+class Grown(State, frozen=True, array_like=True, gc=False):
     """A state by a newer program of the same format: what it knows more is kept, as JSON, until it comes back.
 
     Whatever changes a state with `replace` keeps that; `erase`, which begins anew, does not.

@@ -1,8 +1,9 @@
 """What we remember of one customer: plain frozen values, every list bounded.
 
-Lists are tuples and records never change in place, so a `State` can be shared, compared and put back. Where a bound
-is hit, what is forgotten is forgotten to the strict side (contract.md, section 4): the `…_floor` fields say from when
-on we no longer know, and the suppressors read that as "no".
+Lists are tuples and records never change in place, so a `State` can be shared, compared and put back; and as nothing in
+it can point back, the collector need not look at it (`gc=False`: a worker holds thousands of them). Where a bound is
+hit, what is forgotten is forgotten to the strict side (contract.md, section 4): the `…_floor` fields say from when on
+we no longer know, and the suppressors read that as "no".
 """
 
 from __future__ import annotations
@@ -43,28 +44,28 @@ MAX_HOLDS: Final = 256
 MAX_ABSORBED: Final = 64
 
 
-class Fact(Struct, frozen=True, array_like=True):
+class Fact(Struct, frozen=True, array_like=True, gc=False):
     """A text we were told, and when it was true."""
 
     value: str
     at: int
 
 
-class Facts(Struct, frozen=True, array_like=True):
+class Facts(Struct, frozen=True, array_like=True, gc=False):
     """A list we were told, in the order told, and when it was true."""
 
     values: tuple[str, ...]
     at: int
 
 
-class Limit(Struct, frozen=True, array_like=True):
+class Limit(Struct, frozen=True, array_like=True, gc=False):
     """A number the customer set, and when."""
 
     value: int
     at: int
 
 
-class OwnWindows(Struct, frozen=True, array_like=True):
+class OwnWindows(Struct, frozen=True, array_like=True, gc=False):
     """The customer's own contact windows, local time, and when they were set.
 
     `also`: further plans that must be open as well, each by itself (what a merge brought together).
@@ -75,7 +76,7 @@ class OwnWindows(Struct, frozen=True, array_like=True):
     also: tuple[tuple[DailyWindow, ...], ...] = ()
 
 
-class Consent(Struct, frozen=True, array_like=True):
+class Consent(Struct, frozen=True, array_like=True, gc=False):
     """What holds for one purpose on one channel ("" = on all of them) since `at`; `until` only if it was given.
 
     `lapses`: another grant of the same time gave no end, so that the usual lifetime counts beside `until`.
@@ -95,7 +96,7 @@ class Consent(Struct, frozen=True, array_like=True):
         return min(self.until, self.at + lifetime) if self.lapses else self.until
 
 
-class Profile(Struct, frozen=True, array_like=True):
+class Profile(Struct, frozen=True, array_like=True, gc=False):
     """Who the customer is and what they asked of us; each field is a fact of its own."""
 
     name: Fact | None = None
@@ -109,7 +110,7 @@ class Profile(Struct, frozen=True, array_like=True):
     needs: Facts | None = None
 
 
-class About(Struct, frozen=True, array_like=True):
+class About(Struct, frozen=True, array_like=True, gc=False):
     """The fact that an act of ours stands on: an order, for a price adjustment one sku of it, the type of the event
     that told of it, and the delivery that this event promised."""
 
@@ -119,7 +120,7 @@ class About(Struct, frozen=True, array_like=True):
     promised_at: int | None = None
 
 
-class Act(Struct, frozen=True, array_like=True):
+class Act(Struct, frozen=True, array_like=True, gc=False):
     """Something we said: live until `valid_until` or a response; its slot counts until a channel says it never went
     out."""
 
@@ -146,7 +147,7 @@ class Act(Struct, frozen=True, array_like=True):
         return not self.ended and now < self.valid_until
 
 
-class Request(Struct, frozen=True, array_like=True):
+class Request(Struct, frozen=True, array_like=True, gc=False):
     """A request we answered or deferred, by fingerprint: `at` is the last answer that was no duplicate, `marks` the
     events that asked."""
 
@@ -155,7 +156,7 @@ class Request(Struct, frozen=True, array_like=True):
     marks: tuple[int, ...]
 
 
-class Deferred(Struct, frozen=True, array_like=True):
+class Deferred(Struct, frozen=True, array_like=True, gc=False):
     """A request that waits: at `not_before` we ask ourselves again and give exactly one further answer."""
 
     cause: Trigger
@@ -167,7 +168,7 @@ class Deferred(Struct, frozen=True, array_like=True):
     about: About | None = None
 
 
-class Mark(Struct, frozen=True, array_like=True):
+class Mark(Struct, frozen=True, array_like=True, gc=False):
     """Do not contact: a complaint or unsubscribe (`kind`) on a channel, of one purpose, since `at` (rule 2)."""
 
     purpose: str
@@ -176,7 +177,7 @@ class Mark(Struct, frozen=True, array_like=True):
     at: int
 
 
-class Case(Struct, frozen=True, array_like=True):
+class Case(Struct, frozen=True, array_like=True, gc=False):
     """A problem: open or resolved, whichever is later; at equal times it is open (exact reading 6)."""
 
     id: str
@@ -192,7 +193,7 @@ class Case(Struct, frozen=True, array_like=True):
         return self.opened_at is not None and (self.resolved_at is None or self.resolved_at <= self.opened_at)
 
 
-class Promise(Struct, frozen=True, array_like=True):
+class Promise(Struct, frozen=True, array_like=True, gc=False):
     """Our word to the customer; without `made_at` only its keeping is known."""
 
     id: str
@@ -202,7 +203,7 @@ class Promise(Struct, frozen=True, array_like=True):
     kept_at: int | None = None
 
 
-class Life(Struct, frozen=True, array_like=True):
+class Life(Struct, frozen=True, array_like=True, gc=False):
     """Bereavement or vulnerability (`kind`) since `at`; `until` only if it was given (rule 4).
 
     `lasts`: another word of the same time gave no end, so that the usual length counts beside `until`.
@@ -220,7 +221,7 @@ class Life(Struct, frozen=True, array_like=True):
         return max(self.until, self.at + usual) if self.lasts else self.until
 
 
-class Reply(Struct, frozen=True, array_like=True):
+class Reply(Struct, frozen=True, array_like=True, gc=False):
     """The customer declined or ignored (`kind`) what a decision said; the decision by fingerprint."""
 
     decision: int
@@ -228,7 +229,7 @@ class Reply(Struct, frozen=True, array_like=True):
     at: int
 
 
-class Repetition(Struct, frozen=True, array_like=True):
+class Repetition(Struct, frozen=True, array_like=True, gc=False):
     """What the customer answered about one topic, or one action without a topic (rule 13); `name` says which.
 
     `replies` are the newest, in order of time; `forgotten` counts those that fell out, and `since` is the time of the
@@ -241,7 +242,7 @@ class Repetition(Struct, frozen=True, array_like=True):
     since: int | None = None
 
 
-class Attribute(Struct, frozen=True, array_like=True):
+class Attribute(Struct, frozen=True, array_like=True, gc=False):
     """What an upstream service says of the customer under a name of its own, and when it was true."""
 
     name: str
@@ -249,7 +250,7 @@ class Attribute(Struct, frozen=True, array_like=True):
     at: int
 
 
-class Scope(Struct, frozen=True):
+class Scope(Struct, frozen=True, gc=False):
     """What a hold forbids: everything, or only what all the lists that are there name; lists are sorted."""
 
     classes: tuple[str, ...] | None = None
@@ -264,7 +265,7 @@ class Scope(Struct, frozen=True):
         return {name: list(found) for name in names if (found := getattr(self, name)) is not None}
 
 
-class Hold(Struct, frozen=True, array_like=True):
+class Hold(Struct, frozen=True, array_like=True, gc=False):
     """A hold that stands: `facts` name what it stands on (`case:7`, `consent:marketing`; `order:o-9@` with the instant
     of the purchase), `items` are the skus of a purchase with their categories ("": none) as of then."""
 
@@ -276,14 +277,14 @@ class Hold(Struct, frozen=True, array_like=True):
     items: tuple[tuple[str, str], ...] = ()
 
 
-class Absorbed(Struct, frozen=True, array_like=True):
+class Absorbed(Struct, frozen=True, array_like=True, gc=False):
     """Another subject that became part of this one, by fingerprint, and its newest move that was taken in."""
 
     name: int
     sequence: int
 
 
-class State(Struct, frozen=True, array_like=True):
+class State(Struct, frozen=True, array_like=True, gc=False):
     """All that the engine knows of one customer; `now` is the newest instant it was handed for them."""
 
     subject: str

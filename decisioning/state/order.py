@@ -7,7 +7,7 @@ from msgspec import Struct
 from decisioning.payload import Money
 
 
-class Line(Struct, frozen=True, array_like=True):
+class Line(Struct, frozen=True, array_like=True, gc=False):
     """So many units of one sku, each at this price."""
 
     sku: str
@@ -15,7 +15,7 @@ class Line(Struct, frozen=True, array_like=True):
     unit_price: Money
 
 
-class Kept(Struct, frozen=True):
+class Kept(Struct, frozen=True, gc=False):
     """Units of one sku that were bought at `at` and did not come back: what each cost, in which currency."""
 
     sku: str
@@ -24,7 +24,7 @@ class Kept(Struct, frozen=True):
     at: int
 
 
-class Returned(Struct, frozen=True, array_like=True):
+class Returned(Struct, frozen=True, array_like=True, gc=False):
     """So many units of one sku came back; `at` is the newest return."""
 
     sku: str
@@ -32,7 +32,7 @@ class Returned(Struct, frozen=True, array_like=True):
     at: int
 
 
-class Told(Struct, frozen=True, array_like=True):
+class Told(Struct, frozen=True, array_like=True, gc=False):
     """At `at` an event gave `promised_at` as the delivery; `told`: placing, purchase and shipping say it to the
     customer, a change of plan does not."""
 
@@ -41,7 +41,7 @@ class Told(Struct, frozen=True, array_like=True):
     told: bool
 
 
-class Said(Struct, frozen=True, array_like=True):
+class Said(Struct, frozen=True, array_like=True, gc=False):
     """What an act of ours told the customer of an order: `what` is the action, with the event's type where it speaks
     once of each (`order_status:order.shipped`).
 
@@ -56,7 +56,7 @@ class Said(Struct, frozen=True, array_like=True):
     refund: Money | None = None
 
 
-class Order(Struct, frozen=True, array_like=True):
+class Order(Struct, frozen=True, array_like=True, gc=False):
     """One order as far as we know it; without `bought_at` its purchase is not known."""
 
     id: str

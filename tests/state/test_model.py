@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
+from msgspec import Struct
 
 from decisioning.decision import Candidate, Trigger
+from decisioning.state import dumps, loads, model, order
 from decisioning.state.model import Act, Deferred, State
 
 OFFER = Candidate(0, "offer", "marketing", ("email",), 100)
@@ -49,3 +53,14 @@ def test_memories_are_values() -> None:
     assert State("c") == State("c")
     with pytest.raises(AttributeError):
         State("c").now = 1  # type: ignore[misc]
+
+
+def test_the_collector_need_not_look_at_a_memory() -> None:
+    """A worker holds thousands of them, and nothing in one can point back at it."""
+    named = [*vars(model).values(), *vars(order).values()]
+    kinds = [one for one in named if isinstance(one, type) and issubclass(one, Struct) and one is not Struct]
+    assert [kind for kind in kinds if kind.__struct_config__.gc] == []
+    state = loads(dumps(State("c", acts=(Act("a", 0, 10, OFFER, "email"),))))
+    gc.collect()
+    assert not gc.is_tracked(state)
+    assert not gc.is_tracked(state.acts)
