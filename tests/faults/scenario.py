@@ -90,8 +90,8 @@ class Stream(NamedTuple):
     keyless: float = 0.0
     """Share without a key, and half as many tombstones."""
     clean: bool = False
-    """Without the unreadable records that every drawn history has, at each of which stock Faust stalls for five seconds,
-    and without those on a wrong partition, which nothing in its job forwards."""
+    """Without the unreadable records of every drawn history, each of which stalls stock Faust for five seconds, and
+    without those on a wrong partition, which nothing in its job forwards."""
 
 
 class Refusal(NamedTuple):
