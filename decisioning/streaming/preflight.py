@@ -57,6 +57,14 @@ async def preflight(settings: Settings) -> list[str]:
     return [] if configs is None else [name for name in names if name not in configs]
 
 
+async def configured(settings: Settings) -> Configs:
+    """How the broker keeps each topic of the table that it has, as far as it lets us see; TopicsError when unreachable."""
+    async with connected(settings) as admin:
+        found = await find_topics(admin)
+        names = [topic.name for topic in plan(settings) if topic.name in found]
+        return await _configs(admin, names) if await has_controller(admin) else {}
+
+
 def faults(settings: Settings, found: Mapping[str, Found], configs: Configs) -> list[str]:
     """All that is wrong with the broker's topics, a line each; nothing where a worker may start."""
     planned = plan(settings)

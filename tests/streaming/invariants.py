@@ -134,15 +134,21 @@ class _Silence:
         self.withdrawn: dict[str, int] = {}
         self.united = False
         """Another subject became part of it: consents may have come along, which nothing here tells."""
+        self._erased_at = 0
+        self._heard: set[tuple[str, str]] = set()
 
     def hear(self, event: Event) -> None:
-        """An event of the customer was taken."""
+        """An event of the customer was taken; one that is sent again says nothing."""
         data: Any = event.data
+        if (event.source, event.id) in self._heard:
+            return
+        self._heard.add((event.source, event.id))
         if event.type == "customer.erased":
             self.gone = True
             self.granted, self.withdrawn, self.united = {}, {}, False
+            self._erased_at = max(self._erased_at, event.time)
         elif event.type == "customer.life_event" and data.kind == "deceased":
-            self.gone = True
+            self.gone = self.gone or event.time > self._erased_at  # nothing from before an erasure folds
         elif event.type in ("consent.granted", "purchase.completed"):
             self.gone = False  # leniently: what is older than the erasure would not revive, nor anything the dead
         if event.type in ("consent.granted", "consent.withdrawn") and data.purpose == "marketing":
