@@ -84,6 +84,7 @@ CORE = [
 SHELL = [
     "streaming.chassis.*",
     "streaming.settings",
+    "streaming.reach",
     "streaming.topics",
     "streaming.preflight",
     "streaming.adopt",
