@@ -84,6 +84,7 @@ CORE = [
 SHELL = [
     "streaming.chassis.*",
     "streaming.settings",
+    "streaming.reach",
     "streaming.topics",
     "streaming.preflight",
     "streaming.adopt",
@@ -96,6 +97,7 @@ SHELL = [
     "streaming.store",
     "streaming.channel",
     "streaming.letters",
+    "streaming.acls",
     "streaming.watch",
     "streaming.labels",
     "streaming.rulebooks",

@@ -17,14 +17,16 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.partitioner import murmur2 as library_murmur2
 
 from decisioning.errors import DecisioningError
+from decisioning.streaming.reach import why_not
 from decisioning.streaming.settings import Settings, kafka_options
 
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # our one line says it; no second one on stderr
 
+_ANSWER_MS: Final = 10_000
 _MINUTE: Final = 60_000
 _DAY: Final = 24 * 60 * _MINUTE
 _EVENT_ROOM: Final = 64 * 1024  # headers and framing beside the largest value
@@ -177,7 +179,7 @@ async def partition_counts(settings: Settings, names: Sequence[str]) -> dict[str
     """How many partitions each of these topics has; TopicsError, naming the command that mends, if one is missing."""
     async with connected(settings) as admin:
         found = await find_topics(admin)
-    if lines := missing_line(names, found):
+    if lines := missing_line(settings, names, found):
         raise TopicsError(*lines)
     return {name: found[name].partitions for name in names}
 
@@ -203,14 +205,18 @@ def render(rows: Sequence[tuple[Planned, Found | None]]) -> str:
 @asynccontextmanager
 async def connected(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """A connected admin client; every Kafka error inside becomes one line, as TopicsError."""
-    admin = AIOKafkaAdminClient(**kafka_options(settings), request_timeout_ms=10_000)
+    admin = AIOKafkaAdminClient(**kafka_options(settings), request_timeout_ms=_ANSWER_MS)
     try:
-        await admin.start()
+        async with asyncio.timeout(_ANSWER_MS / 1000):  # over all brokers of the settings: each alone may take as long
+            await admin.start()
         yield admin
-    except (KafkaError, OSError, TimeoutError) as error:
+    except (KafkaConnectionError, OSError) as error:  # TimeoutError is an OSError
+        why = await why_not(settings)
+        raise TopicsError(f"Kafka at {settings.kafka} cannot be reached or refuses us: {why}") from error
+    except KafkaError as error:
         raise TopicsError(
-            f"Kafka at {settings.kafka} cannot be reached or refuses us ({type(error).__name__}); "
-            "start it, or correct DECISIONING_KAFKA and the security settings"
+            f"Kafka at {settings.kafka} refuses us ({type(error).__name__}); "
+            "let our user describe topics, and `decisioning topics create` create them"
         ) from error
     finally:
         await admin.close()
@@ -260,10 +266,12 @@ async def _settled(admin: AIOKafkaAdminClient, planned: Sequence[Planned]) -> di
         await asyncio.sleep(0.05)
 
 
-def missing_line(names: Sequence[str], found: Mapping[str, Found]) -> list[str]:
-    """The line that names those topics which the broker has not; none where it has all."""
+def missing_line(settings: Settings, names: Sequence[str], found: Mapping[str, Found]) -> list[str]:
+    """The line that names those topics which the broker does not show us; none where it shows all."""
     missing = [name for name in names if name not in found]
-    return [f"missing topics: {', '.join(missing)}; run `decisioning topics create`"] if missing else []
+    # Kafka hides topics from a user that may do nothing with them.
+    hidden = "" if settings.security_protocol == "PLAINTEXT" else ", or allow our user `decisioning topics acls`"
+    return [f"missing topics: {', '.join(missing)}; run `decisioning topics create`{hidden}"] if missing else []
 
 
 def misfits(settings: Settings, planned: Sequence[Planned], found: Mapping[str, Found]) -> list[str]:
