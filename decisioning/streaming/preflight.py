@@ -58,7 +58,7 @@ async def preflight(settings: Settings) -> list[str]:
 
 
 async def configured(settings: Settings) -> Configs:
-    """How the broker keeps each topic of the table that it has, as far as it lets us see; TopicsError when unreachable."""
+    """How the broker keeps each topic of the table, as far as it lets us see; TopicsError when it is unreachable."""
     async with connected(settings) as admin:
         found = await find_topics(admin)
         names = [topic.name for topic in plan(settings) if topic.name in found]

@@ -147,7 +147,7 @@ async def test_slices_are_remembered_and_said_in_order(bench: Bench) -> None:
 
 async def test_all_lanes_share_a_slice(tmp_path: Path) -> None:
     """Records that wait in two lanes go to the changelog together, each to its partition."""
-    bench = Bench(tmp_path, lanes=2)
+    bench = Bench(tmp_path, lanes=2, slice_ms=10_000)
     bench.slicer.lanes[0].put(0, [event("a", 0)])
     bench.slicer.put("a", 1, [event("a", 0)])
     await bench.settle()
