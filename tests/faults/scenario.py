@@ -331,7 +331,7 @@ ELSEWHERE: Final[dict[str, str]] = {
 }
 """Where a fault is met beside the scenarios above, or instead of them."""
 
-QUICK: Final = ("F2", "F10", "F14", "F17")
+QUICK: Final = ("F2", "F10")
 """What `make test` plays of tier A, one seed each."""
 
 

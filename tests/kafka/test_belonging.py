@@ -13,7 +13,7 @@ from tests.kafka.test_worker import command
 from tests.streaming.history import history, products
 from tests.streaming.live import Live, until
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tests.kafka.cluster import RealKafka
 from tests.kafka.test_worker import command
 from tests.streaming.live import Live, until
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 
 def test_a_worker_says_all_that_is_wrong_with_the_topics_at_once(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tests.kafka.cluster import RealKafka
 from tests.streaming.history import history, products
 from tests.streaming.live import Live, WorkerProcess, until
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 SESSION_MS = 6000
 

@@ -11,7 +11,7 @@ from tests.kafka.cluster import RealKafka
 from tests.streaming.history import history, products
 from tests.streaming.live import Live, until
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 
 def test_another_topology_is_kept_out_until_all_have_left(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def another_program(broker: Live, stores: Callable[[bytes], bytes]) -> None:
     broker.flush()
 
 
+@pytest.mark.long
 def test_an_upgrade_reads_what_the_former_format_held(broker: Live) -> None:
     """States of format 1 in the changelog, the local store kept: everybody is known, and stored anew as format 2."""
     greet(broker, *_CUSTOMERS)
@@ -77,6 +78,7 @@ def test_an_upgrade_reads_what_the_former_format_held(broker: Live) -> None:
         assert {unpack(raw)[1][0] for raw in states.values()} == {VERSION}
 
 
+@pytest.mark.long
 def test_a_rollback_keeps_what_only_the_newer_program_knows(broker: Live) -> None:
     """It had grown by a field; we go on with what we know, and give the rest back untouched."""
     greet(broker, *_CUSTOMERS)

@@ -80,6 +80,7 @@ def test_from_the_stores_of_stopped_workers(cluster: Cluster, elsewhere: Cluster
     goes_on(elsewhere, cluster)
 
 
+@pytest.mark.long
 def test_from_a_copy_of_the_changelog(cluster: Cluster, elsewhere: Cluster) -> None:
     """Copied as a mirror does, compacted, so that all its offsets are lower: nothing is taken for stale."""
     lived(cluster)
@@ -92,6 +93,7 @@ def test_from_a_copy_of_the_changelog(cluster: Cluster, elsewhere: Cluster) -> N
     goes_on(elsewhere, cluster)
 
 
+@pytest.mark.long
 def test_a_second_move_adds_to_the_first(cluster: Cluster, elsewhere: Cluster) -> None:
     """Epochs only grow: of the new owner they are above all that were ever given."""
     lived(cluster)

@@ -175,7 +175,7 @@ def test_progress_says_what_is_assigned_restored_and_left(cluster: Cluster) -> N
     assert worker.term() == 0, worker.errors
 
 
-@pytest.mark.parametrize("standbys", [0, 1])
+@pytest.mark.parametrize("standbys", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_a_second_worker_joins_and_leaves(cluster: Cluster, standbys: int) -> None:
     """Two workers share the lanes while records flow; one leaves, and nothing is lost, torn or out of step.
 
