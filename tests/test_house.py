@@ -86,6 +86,7 @@ SHELL = [
     "streaming.settings",
     "streaming.topics",
     "streaming.preflight",
+    "streaming.erasure",
     "streaming.adopt",
     "streaming.dead_letter",
     "streaming.metrics",

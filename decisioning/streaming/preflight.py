@@ -42,6 +42,15 @@ _WHY: Final = {
 }
 
 
+async def configured(settings: Settings) -> Configs | None:
+    """How the broker keeps the topics of the table; None from the embedded one, which does not say."""
+    async with connected(settings) as admin:
+        if not await has_controller(admin):
+            return None
+        found = await find_topics(admin)
+        return await _configs(admin, [topic.name for topic in plan(settings) if topic.name in found])
+
+
 async def preflight(settings: Settings) -> list[str]:
     """Refuses to start on topics that would lose state: TopicsError, one line a fault with what mends it.
 
