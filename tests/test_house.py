@@ -87,6 +87,7 @@ SHELL = [
     "streaming.reach",
     "streaming.topics",
     "streaming.preflight",
+    "streaming.erasure",
     "streaming.adopt",
     "streaming.dead_letter",
     "streaming.metrics",

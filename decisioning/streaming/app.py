@@ -20,7 +20,7 @@ from decisioning.catalogue import Catalogue
 from decisioning.errors import EventRejected, Fault, RulebookError
 from decisioning.policy import Policy
 from decisioning.streaming import adopt as adoption
-from decisioning.streaming import rulebooks, topics
+from decisioning.streaming import erasure, rulebooks, topics
 from decisioning.streaming.acls import acls, render_acls
 from decisioning.streaming.broadcast import Broadcast
 from decisioning.streaming.chassis.config import ChassisConfig
@@ -31,7 +31,7 @@ from decisioning.streaming.http import HttpServer, Readiness
 from decisioning.streaming.labels import possible
 from decisioning.streaming.letters import Letters
 from decisioning.streaming.metrics import Labels, Metrics
-from decisioning.streaming.preflight import preflight
+from decisioning.streaming.preflight import configured, preflight
 from decisioning.streaming.rulebooks import RulebookFile, Rulebooks
 from decisioning.streaming.settings import Settings, kafka_options, load
 from decisioning.streaming.watch import Watch
@@ -40,6 +40,8 @@ from decisioning.streaming.worker import EVENT_TYPES, KEPT, Worker
 EXIT_INPUT = 1
 SILENT_SECONDS: Final = 10.0
 """Without an answer of Kafka for so long a worker is not ready; a fetch that finds nothing is answered within 5."""
+WAKES_AT_ONCE: Final = 256
+"""Wakes that a worker has under way at once, all lanes together: what an event may have to wait for."""
 _GAUGE_SECONDS = 1.0
 
 
@@ -114,8 +116,7 @@ def adopt_topics(begin: adoption.From, left_behind: Sequence[Path]) -> int:
 
 def list_topics() -> int:
     """Print the topics as they shall be, beside what the broker has."""
-    settings = load()
-    print(topics.render(asyncio.run(topics.list_topics(settings))))
+    asyncio.run(_show_topics(load()))
     return 0
 
 
@@ -123,6 +124,11 @@ def list_acls() -> int:
     """Print what a worker's user must be allowed on a Kafka with ACLs."""
     print(render_acls(acls(load())))
     return 0
+
+
+async def _show_topics(settings: Settings) -> None:
+    print(topics.render(await topics.list_topics(settings)))
+    print(erasure.render(erasure.traces(topics.plan(settings), await configured(settings))))
 
 
 def config_of(settings: Settings) -> ChassisConfig:
@@ -151,6 +157,8 @@ def config_of(settings: Settings) -> ChassisConfig:
         session_ms=settings.session_timeout_ms,
         heartbeat_ms=min(3000, settings.session_timeout_ms // 4),
         send_ms=settings.session_timeout_ms * 4 // 5,  # no write of ours may be under way when we are given up (T15)
+        wake_share=max(1, WAKES_AT_ONCE // settings.partitions),
+        wakes_in_flight=max(1, WAKES_AT_ONCE // settings.partitions),
         request_ms=max(30_000, settings.session_timeout_ms),
         security=options,
     )
@@ -177,7 +185,8 @@ async def _work(settings: Settings, file: RulebookFile, first: Policy) -> int:
         _say(f"topic {name}: its configuration was not checked, for we may not describe it; allow DescribeConfigs")
     metrics = Metrics(CollectorRegistry(), labels_of(settings, first))
     watch = Watch(metrics)
-    worker = Worker(first, settings, metrics, took=watch.read)
+    within = erasure.within(erasure.traces(topics.plan(settings), await configured(settings)))
+    worker = Worker(first, settings, metrics, took=watch.read, erased_within=within)
     app = build(worker, config_of(settings), watch)
     letters = Letters(settings, partial(_post, app), partial(_owns_letters, app), KEPT)
     followed = Rulebooks(settings, file, first, metrics, use=partial(setattr, worker, "policy"), say=_say)

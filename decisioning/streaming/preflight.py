@@ -42,6 +42,15 @@ _WHY: Final = {
 }
 
 
+async def configured(settings: Settings) -> Configs | None:
+    """How the broker keeps the topics of the table; None from the embedded one, which does not say."""
+    async with connected(settings) as admin:
+        if not await has_controller(admin):
+            return None
+        found = await find_topics(admin)
+        return await _configs(admin, [topic.name for topic in plan(settings) if topic.name in found])
+
+
 async def preflight(settings: Settings) -> list[str]:
     """Refuses to start on topics that would lose state: TopicsError, one line a fault with what mends it.
 
@@ -55,14 +64,6 @@ async def preflight(settings: Settings) -> list[str]:
     if wrong:
         raise TopicsError("\n".join(wrong))
     return [] if configs is None else [name for name in names if name not in configs]
-
-
-async def configured(settings: Settings) -> Configs:
-    """How the broker keeps each topic of the table, as far as it lets us see; TopicsError when it is unreachable."""
-    async with connected(settings) as admin:
-        found = await find_topics(admin)
-        names = [topic.name for topic in plan(settings) if topic.name in found]
-        return await _configs(admin, names) if await has_controller(admin) else {}
 
 
 def faults(settings: Settings, found: Mapping[str, Found], configs: Configs) -> list[str]:

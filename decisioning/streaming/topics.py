@@ -58,6 +58,7 @@ class Topic(NamedTuple):
     why: str
 
 
+_BY_AGE: Final = {"segment.ms": str(_DAY)}  # a record lasts until its segment is closed, whatever the retention
 _STATE: Final = {
     "min.compaction.lag.ms": str(10 * _MINUTE),  # a stale writer is noticed before compaction can prefer it
     "max.compaction.lag.ms": str(_DAY),  # an erased customer is gone from the log within a day
@@ -127,7 +128,7 @@ def plan(settings: Settings) -> list[Planned]:
             limit = max(limit, _LARGE)
         config = {"cleanup.policy": "compact" if topic.retention_ms is None else "delete"}
         if topic.retention_ms is not None:
-            config["retention.ms"] = str(topic.retention_ms)
+            config |= {"retention.ms": str(topic.retention_ms)} | _BY_AGE
         config |= topic.config
         config["max.message.bytes"] = str(limit)
         if settings.replication >= 3:

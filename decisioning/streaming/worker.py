@@ -28,7 +28,7 @@ from decisioning.moves import Forward
 from decisioning.payload import TYPES
 from decisioning.policy import Policy
 from decisioning.state import State, dumps
-from decisioning.streaming import relay, store
+from decisioning.streaming import erasure, relay, store
 from decisioning.streaming.chassis.job import Applied, Output, Record
 from decisioning.streaming.chassis.watchdog import STORE, crash
 from decisioning.streaming.dead_letter import Stage, dead_letter
@@ -41,7 +41,7 @@ FUTURE: Final = 5 * MINUTE
 KEPT: Final = 8 * 1024 * 1024
 """How much of a value that is too large a dead letter keeps: all that a broker is likely to take."""
 _QUIET_NS: Final = 200_000_000  # no record for so long: nothing of the newest instant is still under way
-_STRUCTURED: Final = (("content-type", b"application/cloudevents+json; charset=UTF-8"),)
+_STRUCTURED: Final[tuple[tuple[str, bytes], ...]] = (("content-type", b"application/cloudevents+json; charset=UTF-8"),)
 
 
 class Arrived(NamedTuple):
@@ -70,12 +70,14 @@ class Worker:
         metrics: Metrics,
         clock: Callable[[], int] = wall,
         took: Callable[[int], None] = lambda timestamp: None,
+        erased_within: int | None = None,
     ) -> None:
         self.policy = policy
         self._settings = settings
         self._metrics = metrics
         self._wall = clock
         self._took = took
+        self._erased_within = erased_within
         self._event_clock: Literal[True, False] = settings.clock == "event"
         self._newest = 0
         self._read_at = 0
@@ -228,10 +230,11 @@ class Worker:
         for decision in step.outputs:
             self._metrics.decisions.inc(decision.outcome, decision.class_ or "", decision.reason)
             if self._settings.output_mode == "structured":
-                outputs.append(Output(self._decisions, key, decisions.dumps(decision), _STRUCTURED))
+                value, headers = decisions.dumps(decision), _STRUCTURED
             else:
                 value, headers = decisions.dumps_binary(decision)
-                outputs.append(Output(self._decisions, key, value, headers))
+            headers += erasure.receipt(decision, self._wall(), self._erased_within)
+            outputs.append(Output(self._decisions, key, value, headers))
         for one in step.relays:
             if not isinstance(one.message, Forward):
                 outputs.append(relay.tell(self._relay, one.to, one.message))

@@ -21,7 +21,9 @@ from decisioning.errors import EventRejected, Fault
 from decisioning.event import parse
 from decisioning.instant import MINUTE, format_instant
 from decisioning.replay import Replay
+from decisioning.streaming.app import WAKES_AT_ONCE, config_of
 from decisioning.streaming.chassis.watchdog import GROUP
+from decisioning.streaming.settings import Settings
 from decisioning.streaming.topics import lane_topics, partition_of
 from decisioning.streaming.worker import wall
 from tests.streaming.history import Fact, history, products
@@ -87,6 +89,14 @@ def ended_well(broker: Live, worker: WorkerProcess, *, repeats: int = 0) -> None
     report = broker.verified("w")
     assert not report.problems(), "\n".join(report.problems()[:20])
     assert report.repeats <= repeats
+
+
+@pytest.mark.parametrize("partitions", [1, 8, 20, 64])
+def test_wakes_under_way_are_bounded_for_the_whole_worker(partitions: int) -> None:
+    """However many lanes it owns: an event waits for so many at most (chassis/test_wakes.py counts them)."""
+    config = config_of(Settings(partitions=partitions))
+    assert 0 < config.wake_share <= config.wakes_in_flight
+    assert config.wakes_in_flight * partitions <= WAKES_AT_ONCE
 
 
 def test_records_become_what_decide_says(broker: Live) -> None:
