@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -165,3 +166,20 @@ def test_a_damaged_record_is_restored_as_it_is(tmp_path: Path) -> None:
     assert store.restore([logged(0, TAKEOVER, b""), logged(1, b"torn", b"\x01"), logged(2, b"well", good)]) == 3
     assert dict(store.states()) == {b"torn": b"\x01", b"well": good}
     assert store.stale == set()
+
+
+def test_damage_in_the_middle_is_no_end(tmp_path: Path) -> None:
+    """RocksDB's iterator stops at damage as if there were no more: who goes over the states must be told (T19)."""
+    store = opened(tmp_path / "s")
+    store.restore(logged(n, b"k%06d" % n, pack(Header(), Random(n).randbytes(200))) for n in range(2000))
+    store.close()
+    (table,) = (tmp_path / "s").glob("*.sst")
+    raw = bytearray(table.read_bytes())
+    raw[len(raw) // 2 : len(raw) // 2 + 64] = bytes(64)
+    table.write_bytes(raw)
+    store = opened(tmp_path / "s")
+    with pytest.raises(StoreDamaged, match="set aside at the next start"):
+        list(store.states())
+    with pytest.raises(StoreDamaged):
+        list(store.scan(b"k"))
+    assert (tmp_path / "s" / "DAMAGED").exists()
