@@ -184,6 +184,14 @@ def topics_list() -> None:
     raise Exit(list_topics())
 
 
+@topics.command("acls", epilog="Example: decisioning topics acls")
+def topics_acls() -> None:
+    """Print what a worker's user must be allowed on a Kafka with ACLs, and nothing more."""
+    from decisioning.streaming.app import list_acls
+
+    raise Exit(list_acls())
+
+
 @topics.command("adopt", epilog="Example: decisioning topics adopt --stores /var/lib/decisioning/worker-0")
 def topics_adopt(
     begin: Annotated[

@@ -97,6 +97,7 @@ SHELL = [
     "streaming.store",
     "streaming.channel",
     "streaming.letters",
+    "streaming.acls",
     "streaming.watch",
     "streaming.labels",
     "streaming.rulebooks",

@@ -21,6 +21,7 @@ from decisioning.errors import EventRejected, Fault, RulebookError
 from decisioning.policy import Policy
 from decisioning.streaming import adopt as adoption
 from decisioning.streaming import rulebooks, topics
+from decisioning.streaming.acls import acls, render_acls
 from decisioning.streaming.broadcast import Broadcast
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.job import Output, Record
@@ -115,6 +116,12 @@ def list_topics() -> int:
     """Print the topics as they shall be, beside what the broker has."""
     settings = load()
     print(topics.render(asyncio.run(topics.list_topics(settings))))
+    return 0
+
+
+def list_acls() -> int:
+    """Print what a worker's user must be allowed on a Kafka with ACLs."""
+    print(render_acls(acls(load())))
     return 0
 
 

@@ -50,6 +50,11 @@ class _Waiting(NamedTuple):
     size: int
 
 
+def group_of(settings: Settings) -> str:
+    """The consumer group whose committed offsets say which records have their letter."""
+    return f"{settings.group_id}-broadcast"
+
+
 class Letters:
     """What the reader of whole topics refused, on its way to the dead letters.
 
@@ -58,8 +63,7 @@ class Letters:
     """
 
     def __init__(self, settings: Settings, post: Post, owner: Callable[[], bool], bound: int) -> None:
-        self.group = f"{settings.group_id}-broadcast"
-        """The consumer group whose committed offsets say which records have their letter."""
+        self.group = group_of(settings)
         self._settings, self._post, self._owner, self._bound = settings, post, owner, bound
         self._topic = name_of(settings, "dead-letters")
         self._waiting: deque[_Waiting] = deque()

@@ -60,7 +60,7 @@ async def preflight(settings: Settings) -> list[str]:
 def faults(settings: Settings, found: Mapping[str, Found], configs: Configs) -> list[str]:
     """All that is wrong with the broker's topics, a line each; nothing where a worker may start."""
     planned = plan(settings)
-    lines = missing_line([topic.name for topic in planned], found) + misfits(settings, planned, found)
+    lines = missing_line(settings, [topic.name for topic in planned], found) + misfits(settings, planned, found)
     for topic in planned:
         if topic.name in configs:
             lines += _wrong(settings, topic, configs[topic.name])

@@ -179,7 +179,7 @@ async def partition_counts(settings: Settings, names: Sequence[str]) -> dict[str
     """How many partitions each of these topics has; TopicsError, naming the command that mends, if one is missing."""
     async with connected(settings) as admin:
         found = await find_topics(admin)
-    if lines := missing_line(names, found):
+    if lines := missing_line(settings, names, found):
         raise TopicsError(*lines)
     return {name: found[name].partitions for name in names}
 
@@ -266,10 +266,12 @@ async def _settled(admin: AIOKafkaAdminClient, planned: Sequence[Planned]) -> di
         await asyncio.sleep(0.05)
 
 
-def missing_line(names: Sequence[str], found: Mapping[str, Found]) -> list[str]:
-    """The line that names those topics which the broker has not; none where it has all."""
+def missing_line(settings: Settings, names: Sequence[str], found: Mapping[str, Found]) -> list[str]:
+    """The line that names those topics which the broker does not show us; none where it shows all."""
     missing = [name for name in names if name not in found]
-    return [f"missing topics: {', '.join(missing)}; run `decisioning topics create`"] if missing else []
+    # Kafka hides topics from a user that may do nothing with them.
+    hidden = "" if settings.security_protocol == "PLAINTEXT" else ", or allow our user `decisioning topics acls`"
+    return [f"missing topics: {', '.join(missing)}; run `decisioning topics create`{hidden}"] if missing else []
 
 
 def misfits(settings: Settings, planned: Sequence[Planned], found: Mapping[str, Found]) -> list[str]:

@@ -1,0 +1,144 @@
+"""The permissions that `decisioning topics acls` prints are enough for a worker, and each of them is needed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
+
+from decisioning.streaming.acls import Acl, acls
+from decisioning.streaming.settings import Settings
+from decisioning.streaming.topics import TOPICS
+from tests.kafka.certificates import Authority
+from tests.kafka.cluster import RealKafka
+from tests.kafka.config import SUPER
+from tests.streaming.live import Live, WorkerProcess, until
+from tests.streaming.records import event
+from tests.streaming.test_app import greet, request
+
+pytestmark = pytest.mark.kafka
+
+ALL = acls(Settings())
+NEEDED = [row for row in ALL if row.operation != "DescribeConfigs"]
+NAMES = [topic.name for topic in TOPICS]
+SECONDS = 15.0
+_OPERATIONS = {
+    "Read": AclOperation.READ,
+    "Write": AclOperation.WRITE,
+    "DescribeConfigs": AclOperation.DESCRIBE_CONFIGS,
+}
+
+
+class Guarded:
+    """A Kafka that asks for permissions, and what its one user has of them."""
+
+    def __init__(self, kafka: RealKafka, settings: dict[str, Any]) -> None:
+        self.kafka, self.settings = kafka, settings
+
+    def allow(self, row: Acl) -> None:
+        """Grant one row."""
+        for done in self.kafka.admin.create_acls([_binding(row)]).values():
+            done.result(30)
+
+    def withdraw(self, row: Acl) -> None:
+        """Take one row away."""
+        for done in self.kafka.admin.delete_acls([_binding(row)]).values():
+            assert len(done.result(30)) == 1
+
+
+def _binding(row: Acl) -> Any:
+    kind = ResourceType.TOPIC if row.resource == "Topic" else ResourceType.GROUP
+    return AclBinding(
+        kind, row.name, ResourcePatternType.LITERAL, "User:worker", "*", _OPERATIONS[row.operation],
+        AclPermissionType.ALLOW,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """One broker with Kafka's own authorizer; the user `worker` may do all that the list says."""
+    folder = tmp_path_factory.mktemp("guarded")
+    authority = Authority(folder / "certificates")
+    with RealKafka(
+        folder, security="SASL_SSL", keystore=authority.sign(), users={"worker": "pass-word"},
+        config={"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+                "super.users": f"User:{SUPER}"},
+    ) as kafka:  # fmt: skip
+        settings = {"security_protocol": "SASL_SSL", "sasl_username": "worker", "sasl_password": "pass-word",
+                    "ssl_ca_file": authority.file}  # fmt: skip
+        running = Guarded(kafka, settings)
+        for row in ALL:
+            running.allow(row)
+        yield running
+
+
+def work_of_every_kind(live: Live) -> None:
+    """Records that make a worker read, remember, answer, forward, refuse, and describe a product."""
+    greet(live, "c-1")
+    live.publish("contact-requests", request("c-1", "2026-03-02T11:00:00Z", "r-1"), "c-1")
+    live.publish("contact-requests", request("c-1", "2026-03-02T11:00:00Z", "r-2"), "c-2")  # forwarded by the relay
+    live.publish("orders", b"rubbish", "c-1")
+    live.publish("products", b"rubbish", "sku")
+    live.publish("orders", event("product.described", of="PEN", id_="p", sku="PEN", category="pens"), "PEN")
+    live.flush()
+
+
+def test_the_list_is_enough(guarded: Guarded, tmp_path: Path) -> None:
+    """With these permissions and no others, every kind of work is done."""
+    with Live(tmp_path, on=guarded.kafka, **guarded.settings) as live:
+        work_of_every_kind(live)
+        worker = live.worker().ready()
+        live.settle()
+        until(lambda: len(live.read("dead-letters")) == 2, what="the dead letters")
+        until(lambda: len(live.read("products")) == 2, what="the product")
+        assert live.distinct() == 2
+        assert worker.term() == 0, worker.output
+        guarded.kafka.delete_topics(NAMES)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("row", NEEDED, ids=lambda row: f"{row.operation} {row.resource} {row.name}")
+def test_each_is_needed(guarded: Guarded, tmp_path: Path, row: Acl) -> None:
+    """Without it a worker ends with one line that names the resource, or says on /readyz that it is not ready."""
+    guarded.withdraw(row)
+    try:
+        with Live(tmp_path, on=guarded.kafka, **guarded.settings) as live:
+            work_of_every_kind(live)
+            worker = live.worker()
+            code, said = ended(worker)
+            guarded.kafka.delete_topics(NAMES)
+        assert code, f"it went on as if nothing were missing: {said}"
+        assert row.name in said, said
+        assert "Traceback" not in said
+        assert "pass-word" not in said
+    finally:
+        guarded.allow(row)
+
+
+@pytest.mark.long
+def test_what_may_not_be_described_is_named_and_starts(guarded: Guarded, tmp_path: Path) -> None:
+    """Without DescribeConfigs a worker cannot check a topic's configuration; it says so and works."""
+    (row,) = (row for row in ALL if row.operation == "DescribeConfigs" and row.name == "state-changelog")
+    guarded.withdraw(row)
+    try:
+        with Live(tmp_path, on=guarded.kafka, **guarded.settings) as live:
+            worker = live.worker().ready()
+            assert worker.output.count("allow DescribeConfigs") == 1
+            assert "topic state-changelog: its configuration was not checked" in worker.output
+            assert worker.term() == 0, worker.output
+            guarded.kafka.delete_topics(NAMES)
+    finally:
+        guarded.allow(row)
+
+
+def ended(worker: WorkerProcess) -> tuple[int, str]:
+    """Its exit code and the last line that it said, once it has ended; 0 when it still runs after 15 seconds."""
+    end = time.monotonic() + SECONDS
+    while worker.run_for(0.1):
+        if time.monotonic() > end:
+            return 0, worker.output
+    return worker.process.returncode, worker.output.strip().splitlines()[-1]
