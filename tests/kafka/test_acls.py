@@ -23,6 +23,7 @@ from tests.streaming.test_app import greet, request
 pytestmark = pytest.mark.kafka
 
 ALL = acls(Settings())
+NEEDED = [row for row in ALL if row.operation != "DescribeConfigs"]
 NAMES = [topic.name for topic in TOPICS]
 SECONDS = 15.0
 _OPERATIONS = {
@@ -100,7 +101,7 @@ def test_the_list_is_enough(guarded: Guarded, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("row", ALL, ids=lambda row: f"{row.operation} {row.resource} {row.name}")
+@pytest.mark.parametrize("row", NEEDED, ids=lambda row: f"{row.operation} {row.resource} {row.name}")
 def test_each_is_needed(guarded: Guarded, tmp_path: Path, row: Acl) -> None:
     """Without it a worker ends with one line that names the resource, or says on /readyz that it is not ready."""
     guarded.withdraw(row)
@@ -114,6 +115,22 @@ def test_each_is_needed(guarded: Guarded, tmp_path: Path, row: Acl) -> None:
         assert row.name in said, said
         assert "Traceback" not in said
         assert "pass-word" not in said
+    finally:
+        guarded.allow(row)
+
+
+@pytest.mark.long
+def test_what_may_not_be_described_is_named_and_starts(guarded: Guarded, tmp_path: Path) -> None:
+    """Without DescribeConfigs a worker cannot check a topic's configuration; it says so and works."""
+    (row,) = (row for row in ALL if row.operation == "DescribeConfigs" and row.name == "state-changelog")
+    guarded.withdraw(row)
+    try:
+        with Live(tmp_path, on=guarded.kafka, **guarded.settings) as live:
+            worker = live.worker().ready()
+            assert worker.output.count("allow DescribeConfigs") == 1
+            assert "topic state-changelog: its configuration was not checked" in worker.output
+            assert worker.term() == 0, worker.output
+            guarded.kafka.delete_topics(NAMES)
     finally:
         guarded.allow(row)
 

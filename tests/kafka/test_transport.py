@@ -73,7 +73,10 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("command", [("run",), ("topics", "list")], ids=" ".join)
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(("run",), id="run"), pytest.param(("topics", "list"), id="topics list", marks=pytest.mark.long)],
+)
 @pytest.mark.parametrize(("way", "changed", "words"), CASES)
 def test_whoever_may_not_come_in_is_told_why(
     secured: Secured, tmp_path: Path, way: str, changed: dict[str, Any], words: str, command: tuple[str, ...]
