@@ -293,13 +293,7 @@ def context(state: State) -> dict[str, object]:
     """What whoever speaks should know of the customer: name, language, what they own, open problem, last promise (P7,
     P35); of a test or seed customer that they are one."""
     profile = state.profile
-    owned = {
-        line.sku
-        for order in state.orders
-        if order.stands
-        for line in order.lines
-        if not order.returned or order.kept(line.sku) > 0
-    }
+    owned = {sku for order in state.orders if order.stands for sku in order.owned}
     found: dict[str, object] = {}
     if profile.name is not None:
         found["name"] = profile.name.value

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Final, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
@@ -123,15 +124,7 @@ class Verdict(NamedTuple):
 
     def as_json(self) -> dict[str, object]:
         """As it stands in `considered`."""
-        return _present(
-            action=self.candidate.action,
-            channel=self.channel,
-            verdict="allow" if self.allowed else self.verdict.value,
-            reason=self.reason,
-            because=self.because or None,
-            not_before=_time(self.not_before),
-            allowed_from=_time(self.allowed_from),
-        )
+        return _plain(_weighed(self))
 
 
 class Decision(Struct, frozen=True, gc=False):
@@ -171,6 +164,7 @@ class Decision(Struct, frozen=True, gc=False):
 _encode: Final = msgspec.json.Encoder().encode
 
 
+@lru_cache(maxsize=64)  # an act's is asked for twice: when it is remembered, and when it is said
 def decision_id(trigger: Trigger, subject: str, outcome: Outcome, action: str | None, ref: str) -> str:
     """UUIDv5 in the URL namespace of the compact JSON array of the six parts (exact reading 12)."""
     parts = [trigger.source, trigger.id, subject, outcome.value, action or "", ref]
@@ -179,7 +173,7 @@ def decision_id(trigger: Trigger, subject: str, outcome: Outcome, action: str | 
 
 def dumps(decision: Decision) -> bytes:
     """The decision as a structured CloudEvent: UTF-8 JSON, always the same bytes for the same decision."""
-    return _encode({**attributes(decision), "data": data(decision)})
+    return _encode({**attributes(decision), "data": _payload(decision)})
 
 
 def dumps_binary(decision: Decision) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
@@ -189,7 +183,7 @@ def dumps_binary(decision: Decision) -> tuple[bytes, tuple[tuple[str, bytes], ..
     headers += [(f"ce_{name}", content.encode()) for name, content in found.items()]
     if "traceparent" in found:
         headers.append(("traceparent", found["traceparent"].encode()))
-    return _encode(data(decision)), tuple(headers)
+    return _encode(_payload(decision)), tuple(headers)
 
 
 def attributes(decision: Decision) -> dict[str, str]:
@@ -209,10 +203,51 @@ def attributes(decision: Decision) -> dict[str, str]:
 
 def data(decision: Decision) -> dict[str, object]:
     """The payload of a decision's CloudEvent, fields in the order of the contract, absent ones left out."""
-    return _present(
+    return _plain(_payload(decision))
+
+
+class _Weighed(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A verdict as it is written."""
+
+    action: str
+    channel: str
+    verdict: str
+    reason: str
+    because: Mapping[str, object] | None = None
+    not_before: str | None = None
+    allowed_from: str | None = None
+
+
+class _Payload(Struct, frozen=True, gc=False, omit_defaults=True, rename={"class_": "class"}):
+    """A decision as it is written."""
+
+    outcome: str
+    action: str | None = None
+    class_: str | None = None
+    channel: str | None = None
+    reason: str | None = None
+    request_id: str | None = None
+    trigger: Mapping[str, str] | None = None
+    cause: Mapping[str, str] | None = None
+    valid_until: str | None = None
+    not_before: str | None = None
+    allowed_from: str | None = None
+    recalls: str | None = None
+    replaces: str | None = None
+    releases: str | None = None
+    scope: Mapping[str, object] | None = None
+    until: str | None = None
+    treatment: str | None = None
+    context: Mapping[str, object] | None = None
+    considered: list[_Weighed] | None = None
+    rulebook: Mapping[str, str] | None = None
+
+
+def _payload(decision: Decision) -> _Payload:
+    return _Payload(
         outcome=decision.outcome.value,
         action=decision.action,
-        **{"class": decision.class_},
+        class_=decision.class_,
         channel=decision.channel,
         reason=decision.reason,
         request_id=decision.request_id,
@@ -228,13 +263,26 @@ def data(decision: Decision) -> dict[str, object]:
         until=_time(decision.until),
         treatment=decision.treatment,
         context=decision.context or None,
-        considered=[verdict.as_json() for verdict in decision.considered] or None,
+        considered=[_weighed(verdict) for verdict in decision.considered] or None,
         rulebook=decision.rulebook,
     )
 
 
-def _present(**fields: object) -> dict[str, object]:
-    return {name: content for name, content in fields.items() if content is not None}
+def _weighed(verdict: Verdict) -> _Weighed:
+    return _Weighed(
+        verdict.candidate.action,
+        verdict.channel,
+        "allow" if verdict.allowed else verdict.verdict.value,
+        verdict.reason,
+        verdict.because or None,
+        _time(verdict.not_before),
+        _time(verdict.allowed_from),
+    )
+
+
+def _plain(written: _Weighed | _Payload) -> dict[str, object]:
+    found: dict[str, object] = msgspec.to_builtins(written)
+    return found
 
 
 def _time(at: int | None) -> str | None:

@@ -50,13 +50,28 @@ def canonical(scope: Scope) -> str:
 
 
 def concerns(before: State, after: State) -> bool:
-    """Whether what changed between two memories may change a hold."""
+    """Whether what changed between two memories may change a hold, or one has ended and need not be remembered."""
     return (
-        after.orders is not before.orders
+        _purchases_differ(before.orders, after.orders)
         or after.cases is not before.cases
         or after.consents is not before.consents
         or after.life is not before.life
         or (after.erased, after.deceased) != (before.erased, before.deceased)
+        or any(hold.until is not None and hold.until <= after.now for hold in after.holds)
+    )
+
+
+def _purchases_differ(before: tuple[Order, ...], after: tuple[Order, ...]) -> bool:
+    """Whether one was made, sent back or called off; how its delivery fares changes no hold."""
+    if before is after:
+        return False
+    return len(before) != len(after) or any(
+        one.lines is not other.lines
+        or one.returned is not other.returned
+        or one.bought_at != other.bought_at
+        or one.cancelled_at != other.cancelled_at
+        for one, other in zip(before, after, strict=True)
+        if one is not other
     )
 
 
@@ -157,7 +172,8 @@ def _bought(policy: Policy, order: Order, event: Event | None, known: dict[str, 
         return None
     items, until = hold.items, hold.until
     if order.returned:
-        items = tuple(item for item in items if order.kept(item[0]) > 0)
+        owned = order.owned
+        items = tuple(item for item in items if item[0] in owned)
     if not items:
         return None
     if len(hold.facts) > 1 and until is not None:  # one hold of several purchases since a move: the latest end is its
@@ -171,7 +187,7 @@ def _buys(event: Event, order: Order) -> bool:
 
 
 def _fresh(policy: Policy, order: Order, fact: str) -> Wanted | None:
-    skus = sorted({line.sku for line in order.lines if not order.returned or order.kept(line.sku) > 0})
+    skus = sorted(order.owned)
     if not skus or order.bought_at is None:
         return None
     products = [(sku, policy.catalogue.get(sku)) for sku in skus]

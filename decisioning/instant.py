@@ -59,7 +59,7 @@ def format_instant(at: int) -> str:
 
     What lies outside the years 1 to 9999 is clamped to their first or last microsecond, the furthest a text can say.
     """
-    minute, rest = divmod(min(max(at, _FIRST), _LAST), MINUTE)
+    minute, rest = divmod(at if _FIRST <= at <= _LAST else min(max(at, _FIRST), _LAST), MINUTE)
     second, fraction = divmod(rest, SECOND)
     if fraction:
         return f"{_minute(minute)}:{second:02d}.{fraction:06d}".rstrip("0") + "Z"

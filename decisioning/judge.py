@@ -6,6 +6,7 @@ gave the verdict (contract.md, section 3, "Verdicts").
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from decisioning.decision import Candidate, Outcome, Verdict
@@ -21,6 +22,8 @@ ALLOWED: Final = "allowed.clear"
 OUTRANKED: Final = "outranked.value"
 _HORIZON: Final = 370 * DAY  # plans repeat every week, offsets between zones every year
 _MAX_STEPS: Final = 2000
+
+Suppressors = tuple[AnySuppressor, ...]
 
 
 def zones_of(state: State) -> tuple[Zone, ...]:
@@ -45,7 +48,8 @@ class Judge:
         self.now = now
         self._zones = zones_of(state)
         self._kept: tuple[Kept, ...] | None = None
-        self._asked: dict[tuple[str, int, int], tuple[Candidate, Objection | None]] = {}
+        self._of_class: dict[tuple[str, bool, int], Suppressors] = {}
+        self._of_candidate: dict[tuple[int, int], tuple[Candidate, Suppressors]] = {}
         self._clear: dict[tuple[str, str, bool, int], int | None] = {}
 
     def ask(
@@ -65,42 +69,38 @@ class Judge:
 
     def verdict(self, ask: Ask) -> Verdict:
         """What the suppressors say, with `not_before` and `allowed_from` where it is not yes."""
-        waits: Objection | None = None
-        for suppressor in self._suppressors(ask.candidate):
-            found = self._check(suppressor, ask)
-            if found is None:
-                continue
-            if not found.waits:
-                return self._verdict(ask, Outcome.SUPPRESS, found)
-            waits = waits or found
-        if waits is None:
+        found = self._objections(ask)
+        if not found:
             return Verdict(ask.candidate, ask.channel, Outcome.ACT, ALLOWED)
+        first, last = found[0], found[-1]
+        if not last.waits:
+            return self._verdict(ask, Outcome.SUPPRESS, last, first)
         not_before = self._first_clear(ask)
         if not_before is None or not_before > ask.now + LONGEST_WAIT or not_before >= ask.candidate.expires_at:
-            return self._verdict(ask, Outcome.SUPPRESS, waits)
-        return self._verdict(ask, Outcome.DEFER, waits)._replace(not_before=not_before)
+            return self._verdict(ask, Outcome.SUPPRESS, first, first)
+        return self._verdict(ask, Outcome.DEFER, first, first)._replace(not_before=not_before)
 
     def outranked(self, verdict: Verdict, ask: Ask) -> Verdict:
         """A candidate that was allowed and lost: free again once the winner's slot, part of `ask.acts`, is."""
         return verdict._replace(reason=OUTRANKED, allowed_from=self.allowed_from(ask))
 
-    def allowed_from(self, ask: Ask) -> int | None:
+    def allowed_from(self, ask: Ask, first: Objection | None = None) -> int | None:
         """The first instant from now at which a new request for the same thing would be allowed, nothing else
-        happening.
+        happening; `first` is the first objection now, where it is known.
 
         None if there is none, and None if this request is refused for its own age (exact reading 3).
         """
-        suppressors = self._suppressors(ask.candidate)
-        if any(one.of_the_request and one.check(ask) is not None for one in suppressors):
+        candidate = ask.candidate
+        if any(one.check(ask) for one in self.policy.of_the_request(candidate.class_, candidate.keeps_quiet)):
             return None
-        lasting = [one for one in suppressors if not one.of_the_request]
         at = ask.now
         for _ in range(_MAX_STEPS):
-            later = ask._replace(now=at)
-            found = next((found for one in lasting if (found := self._check(one, later)) is not None), None)
-            if found is None:
+            later = ask if at == ask.now else ask._replace(now=at)
+            found = (first,) if first is not None else self._objections(later, lasting=True)
+            first = None
+            if not found:
                 return at
-            until = self._first_clear(later) if found.waits else found.until
+            until = self._first_clear(later) if found[0].waits else found[0].until
             if until is None:
                 return None
             at = until
@@ -112,21 +112,48 @@ class Judge:
         ends = [one.ends(ask) for one in self._suppressors(candidate)]
         return min([self.now + self.policy.valid_for(candidate.action), *(end for end in ends if end is not None)])
 
-    def _suppressors(self, candidate: Candidate) -> tuple[AnySuppressor, ...]:
+    def _suppressors(self, candidate: Candidate) -> Suppressors:
         return self.policy.suppressors(candidate.class_, candidate.keeps_quiet)
 
-    def _check(self, suppressor: AnySuppressor, ask: Ask) -> Objection | None:
-        if not suppressor.one_for_all_channels:
-            return suppressor.check(ask)
-        key = (suppressor.section, id(ask.candidate), ask.now)
-        if key not in self._asked:
-            self._asked[key] = (ask.candidate, suppressor.check(ask))  # the candidate too, or its id might be another's
-        return self._asked[key][1]
+    def _objections(self, ask: Ask, *, lasting: bool = False) -> Sequence[Objection]:
+        """All in order up to the first refusal; with `lasting` the first alone, and none that is about the request."""
+        asked = self._to_ask(ask)
+        found: list[Objection] = []
+        silent: set[AnySuppressor] = set()
+        for suppressor in asked:
+            objection = None if lasting and suppressor.of_the_request else suppressor.check(ask)
+            if objection is not None:
+                found.append(objection)
+                if lasting or not objection.waits:
+                    break
+            elif suppressor.depends_on != "everything":
+                silent.add(suppressor)
+        if silent:
+            self._leave_out(ask, asked, silent)
+        return found
 
-    def _verdict(self, ask: Ask, outcome: Outcome, found: Objection) -> Verdict:
-        return Verdict(
-            ask.candidate, ask.channel, outcome, found.reason, found.because, allowed_from=self.allowed_from(ask)
-        )
+    def _to_ask(self, ask: Ask) -> Suppressors:
+        """The suppressors in their order, without those of which it is known that they are silent."""
+        candidate = ask.candidate
+        known = self._of_candidate.get((id(candidate), ask.now))
+        if known is not None:
+            return known[1]
+        found = self._of_class.get((candidate.class_, candidate.keeps_quiet, ask.now))
+        return found if found is not None else self._suppressors(candidate)
+
+    def _leave_out(self, ask: Ask, asked: Suppressors, silent: set[AnySuppressor]) -> None:
+        """These say nothing about this candidate at this instant, and what depends on the customer alone, about none of
+        its class."""
+        candidate = ask.candidate
+        left = tuple([one for one in asked if one not in silent])
+        if (id(candidate), ask.now) not in self._of_candidate:
+            of_class = tuple([one for one in asked if one not in silent or one.depends_on == "candidate"])
+            self._of_class[candidate.class_, candidate.keeps_quiet, ask.now] = of_class
+        self._of_candidate[id(candidate), ask.now] = candidate, left  # itself too, or its id might be another's
+
+    def _verdict(self, ask: Ask, outcome: Outcome, found: Objection, first: Objection) -> Verdict:
+        allowed_from = self.allowed_from(ask, first)
+        return Verdict(ask.candidate, ask.channel, outcome, found.reason, found.because, allowed_from=allowed_from)
 
     def _first_clear(self, ask: Ask) -> int | None:
         """The first instant from `ask.now` at which no suppressor asks to wait (exact reading 1)."""

@@ -37,6 +37,9 @@ class Policy:
             for class_ in sorted(EVERY_CLASS)
             for quiet in (False, True)
         }
+        self._of_the_request = {
+            key: tuple(one for one in found if one.of_the_request) for key, found in self._by_class.items()
+        }
         self._actions = {action.action: action for action in rulebook.ready}
         called_by = {event_type for action in rulebook.ready for event_type in action.on}
         self._triggers = {
@@ -44,6 +47,10 @@ class Policy:
             for event_type in called_by
         }
         self.stamp = {"name": rulebook.rulebook, "version": rulebook.version, "digest": rulebook.digest}
+
+    def of_the_request(self, class_: str, keeps_quiet: bool = False) -> tuple[AnySuppressor, ...]:
+        """Those of them that speak of the one request and not of the thing."""
+        return self._of_the_request[class_, keeps_quiet]
 
     def suppressors(self, class_: str, keeps_quiet: bool = False) -> tuple[AnySuppressor, ...]:
         """Those that speak about candidates of this class, in the policy's order; with `keeps_quiet` those of the

@@ -6,6 +6,7 @@ the newest forgotten event is taken as re-sent, which is the silent side.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -21,6 +22,7 @@ ANSWERED_FOR: Final = 30 * DAY
 _MAX_MARKS: Final = 8
 
 
+@lru_cache(maxsize=256)  # those of one event are asked for several times
 def mark(source: str, id_: str) -> int:
     """A 63-bit fingerprint of (source, id): what we keep instead of the texts."""
     digest = blake2b(f"{len(source)}:{source}{id_}".encode(), digest_size=8).digest()

@@ -87,6 +87,12 @@ class Order(Struct, frozen=True, array_like=True, gc=False):
             return self.left == ()
         return all(self.kept(line.sku) <= 0 for line in self.lines)
 
+    @property
+    def owned(self) -> set[str]:
+        """The skus of which a unit did not come back."""
+        bought = {line.sku for line in self.lines}
+        return bought - {item.sku for item in self.returned if self.kept(item.sku) <= 0} if self.returned else bought
+
     def kept(self, sku: str) -> int:
         """Units of `sku` that were bought and did not come back."""
         bought = sum(line.quantity for line in self.lines if line.sku == sku)

@@ -201,7 +201,8 @@ def _unsettled(order: Order) -> bool:
 
 def ended(order: Order) -> int:
     """When it was bought or called off, whichever is later: rules 8 to 10 look back no further (0: neither)."""
-    return max(order.bought_at or 0, order.cancelled_at or 0)
+    bought = order.bought_at or 0
+    return bought if order.cancelled_at is None else max(bought, order.cancelled_at)
 
 
 def _newest(order: Order) -> int:

@@ -64,8 +64,9 @@ def kept(state: State) -> tuple[Kept, ...]:
         Kept(line.sku, line.unit_price, order.currency, order.bought_at)
         for order in state.orders
         if order.bought_at is not None and order.stands
+        for owned in (order.owned if order.returned else None,)
         for line in order.lines
-        if not order.returned or order.kept(line.sku) > 0
+        if owned is None or line.sku in owned
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Generic, NamedTuple, Protocol, Self, TypeVar, cast
+from typing import Any, ClassVar, Final, Generic, Literal, NamedTuple, Protocol, Self, TypeVar, cast
 
 from decisioning.catalogue import Catalogue
 from decisioning.decision import Candidate
@@ -61,6 +61,10 @@ class Objection(NamedTuple):
     waits: bool = False
 
 
+Depends = Literal["customer", "candidate", "everything"]
+"""`customer`: the customer's memory, the class and the instant alone; `candidate`: what is to be said as well, but not
+the channel, the acts that count or the request."""
+
 R = TypeVar("R", bound=Rule)
 
 
@@ -82,9 +86,8 @@ class Suppressor(ABC, Generic[R]):
     of_the_night: ClassVar[bool] = False
     """Whether it is also asked about a candidate of another class that keeps quiet hours by its own wish."""
 
-    one_for_all_channels: ClassVar[bool] = False
-    """Whether its answer depends on neither channel nor acts, so that it need be asked only once a candidate and
-    instant."""
+    depends_on: ClassVar[Depends] = "everything"
+    """How much of the question its answer depends on, so that it is not asked again where nothing of that differs."""
 
     def __init__(self, rule: R) -> None:
         self.rule = rule

@@ -21,7 +21,7 @@ class BasicsInOrder(Suppressor[Always]):
     classes = PROMOTIONAL
     reasons = ("hold.basics_unresolved",)
     shape = Always
-    one_for_all_channels = True
+    depends_on = "customer"
 
     def check(self, ask: Ask) -> Objection | None:
         """The first order in trouble, in the order in which they were heard of."""

@@ -75,6 +75,7 @@ class NoBlackout(Suppressor[Blackouts]):
     classes = PROMOTIONAL
     reasons = ("quiet_hours.blackout", "quiet_hours.holiday")
     shape = Blackouts
+    depends_on = "customer"
     of_the_night = True
 
     def check(self, ask: Ask) -> Objection | None:

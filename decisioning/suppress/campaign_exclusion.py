@@ -19,6 +19,7 @@ class NotAProspect(Suppressor[Always]):
     classes = PROMOTIONAL
     reasons = ("campaign_exclusion.existing_customer",)
     shape = Always
+    depends_on = "candidate"
 
     def check(self, ask: Ask) -> Objection | None:
         """The newest purchase is remembered for ever."""

@@ -30,13 +30,13 @@ class ConsentGiven(Suppressor[Lifetime]):
         found = self._holding(ask)
         if found is None:
             return Objection("consent.missing", {"purpose": purpose, "channel": ask.channel}, None)
+        end = found.end(self.rule.lasts)
+        if found.granted and ask.now < end:
+            return None
         because = {"purpose": purpose, "channel": ask.channel, "since": format_instant(found.at)}
         if not found.granted:
             return Objection("consent.withdrawn", because, None)
-        end = found.end(self.rule.lasts)
-        if ask.now >= end:
-            return Objection("consent.expired", {**because, "until": format_instant(end)}, None)
-        return None
+        return Objection("consent.expired", {**because, "until": format_instant(end)}, None)
 
     def ends(self, ask: Ask) -> int | None:
         """The end of the consent."""
@@ -46,4 +46,6 @@ class ConsentGiven(Suppressor[Lifetime]):
     def _holding(self, ask: Ask) -> Consent | None:
         purpose, channel = ask.candidate.class_, ask.channel
         facts = [one for one in ask.state.consents if one.purpose == purpose and one.channel in ("", channel)]
-        return max(facts, key=lambda one: (one.at, not one.granted, -one.end(self.rule.lasts)), default=None)
+        if len(facts) < 2:
+            return facts[0] if facts else None
+        return max(facts, key=lambda one: (one.at, not one.granted, -one.end(self.rule.lasts)))

@@ -20,6 +20,7 @@ class InContactWindow(Suppressor[Wish]):
     classes = PROMOTIONAL
     reasons = ("contact_window.outside",)
     shape = Wish
+    depends_on = "customer"
 
     def check(self, ask: Ask) -> Objection | None:
         """Objects while it is outside the windows in any zone where the customer may be."""

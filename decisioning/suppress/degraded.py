@@ -16,6 +16,7 @@ class StateKnown(Suppressor[Always]):
     classes = PROMOTIONAL
     reasons = ("degraded.state",)
     shape = Always
+    depends_on = "customer"
 
     def check(self, ask: Ask) -> Objection | None:
         """One flag, set by the store when a record did not parse."""

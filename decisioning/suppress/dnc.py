@@ -18,6 +18,7 @@ class MayBeContacted(Suppressor[Always]):
     classes = EVERY_CLASS
     reasons = ("dnc.erased", "empathy.deceased")
     shape = Always
+    depends_on = "customer"
 
     def check(self, ask: Ask) -> Objection | None:
         """Erased first: what we forgot, we do not explain."""

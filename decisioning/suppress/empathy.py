@@ -24,6 +24,7 @@ class NotInDistress(Suppressor[Lengths]):
     classes = PROMOTIONAL
     reasons = ("empathy.bereavement", "empathy.vulnerable")
     shape = Lengths
+    depends_on = "customer"
 
     def check(self, ask: Ask) -> Objection | None:
         """Bereavement first."""

@@ -94,7 +94,8 @@ class UnderCaps(Suppressor[Caps]):
 
 
 def _full(ask: Ask, taken: list[Act], cap: Cap) -> Objection | None:
-    made = [act.made for act in taken if ask.now < act.made + cap.per]
+    since = ask.now - cap.per
+    made = [act.made for act in taken if since < act.made]
     if len(made) < cap.limit:
         return None
     because = {"count": len(made), "limit": cap.limit, "per": format_duration(cap.per)}

@@ -22,6 +22,7 @@ class NoOpenIssue(Suppressor[Rest]):
     classes = PROMOTIONAL
     reasons = ("hold.open_issue", "hold.recently_resolved")
     shape = Rest
+    depends_on = "customer"
 
     def check(self, ask: Ask) -> Objection | None:
         """An open case first, the one that has waited longest; else the one resolved last."""

@@ -28,6 +28,7 @@ class NotHeldOut(Suppressor[Share]):
     classes = MARKETING
     reasons = ("holdout.control",)
     shape = Share
+    depends_on = "customer"
 
     def check(self, ask: Ask) -> Objection | None:
         """Last of all but lateness, so that other reasons are told first."""

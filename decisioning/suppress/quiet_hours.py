@@ -49,6 +49,7 @@ class NotAtNight(Suppressor[Night]):
     classes = PROMOTIONAL
     reasons = ("quiet_hours.night",)
     shape = Night
+    depends_on = "customer"
     of_the_night = True
 
     @cached_property

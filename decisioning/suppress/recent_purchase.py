@@ -47,7 +47,7 @@ class NotJustBought(Suppressor[Windows]):
         "recent_purchase.cooldown",
     )
     shape = Windows
-    one_for_all_channels = True
+    depends_on = "candidate"
 
     def check(self, ask: Ask) -> Objection | None:
         """The first of the five reasons that holds."""

@@ -31,7 +31,7 @@ class NotRepeated(Suppressor[Patience]):
     classes = PROMOTIONAL
     reasons = ("repetition.declined", "repetition.ignored")
     shape = Patience
-    one_for_all_channels = True
+    depends_on = "candidate"
 
     def check(self, ask: Ask) -> Objection | None:
         """Declined before ignored; the last block to end gives the end."""

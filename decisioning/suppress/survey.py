@@ -19,6 +19,7 @@ class SurveyPlanned(Suppressor[Always]):
     classes = frozenset({"survey"})
     reasons = ("survey.no_plan",)
     shape = Always
+    depends_on = "customer"
 
     def check(self, ask: Ask) -> Objection | None:
         """No plan covers it."""

@@ -16,6 +16,7 @@ class ZoneKnown(Suppressor[Always]):
     classes = PROMOTIONAL
     reasons = ("timezone.unknown",)
     shape = Always
+    depends_on = "customer"
 
     def check(self, ask: Ask) -> Objection | None:
         """The zones were found before: the customer's own, else the country's."""

@@ -16,6 +16,7 @@ class OfTheirLiking(Suppressor[Always]):
     classes = PROMOTIONAL
     reasons = ("ineligible.topic_off", "need_conflict.need")
     shape = Always
+    depends_on = "candidate"
 
     def check(self, ask: Ask) -> Objection | None:
         """The topic first; lists that were too long for memory count as if they named everything."""

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+
 from decisioning.reasons import REASONS
-from decisioning.suppress import ORDER
+from decisioning.suppress import ORDER, AnySuppressor, Ask
 
 CONTRACT = [
     "dnc",
@@ -65,3 +71,24 @@ def test_every_rule_is_on_without_configuration() -> None:
 def test_only_the_age_of_a_request_is_left_out_of_allowed_from() -> None:
     """`allowed_from` leaves out rule 23 and nothing else."""
     assert [one.section for one in ORDER if one.of_the_request] == ["expired"]
+
+
+def _reads(kind: type[AnySuppressor]) -> set[str]:
+    """What a suppressor's file reads of the question."""
+    tree = ast.parse(Path(inspect.getfile(kind)).read_text())
+    return {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "ask"
+    }
+
+
+@pytest.mark.parametrize("kind", ORDER, ids=lambda kind: kind.section)
+def test_a_suppressor_reads_no_more_of_the_question_than_it_says(kind: type[AnySuppressor]) -> None:
+    """Or it would not be asked again where its answer is another."""
+    allowed = {"state", "now", "catalogue", "zones", "kept"}
+    if kind.depends_on == "candidate":
+        allowed |= {"candidate"}
+    if kind.depends_on == "everything":
+        allowed = set(Ask._fields)
+    assert _reads(kind) <= allowed
