@@ -12,10 +12,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -67,20 +68,49 @@ def main(arguments: list[str] | None = None) -> int:
         if options.guard:
             with closing(World(Path(folder), SIZE)) as world:
                 return guard(world)
-        rows = _earlier(options.go_on)
+        book = Book(_earlier(options.go_on), options.json)
         if set(options.parts) - {"engine"}:
             for engine in {ENGINES[name] for part in options.parts for name in _chosen(part, options.only)}:
                 engine.prepare()
             with closing(World(Path(folder), QUICK if options.quick else Size())) as world:
                 for part in options.parts:
-                    rows += _part(world, part, _chosen(part, options.only), options.rounds)
-    pure = _pure(options.rounds) if "engine" in options.parts else {}
-    print(table(rows, {name: one.promise for name, one in ENGINES.items() if any(r.engine == name for r in rows)}))
-    found = as_json(rows, pure)
+                    _part(book, world, part, _chosen(part, options.only), options.rounds)
+    if "engine" in options.parts:
+        book.pure = _pure(options.rounds)
+    found, names = book.keep(), {row.engine for row in book.rows}
+    print(table(book.rows, {name: one.promise for name, one in ENGINES.items() if name in names}))
     print("\n".join(f"{name:26} {ratio}" for name, ratio in found["ratios"].items()))
-    if options.json:
-        options.json.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2))
-    return 0
+    return 1 if book.failed else 0
+
+
+class Book:
+    """The rows so far; each is told and kept at once, for a bench takes long and an engine may fail."""
+
+    def __init__(self, rows: list[Row], path: Path | None) -> None:
+        self.rows, self._path = rows, path
+        self.pure: dict[str, float | None] = {}
+        self.failed = False
+
+    def add(self, measure: Callable[[], list[Row]], what: str) -> None:
+        """Measure; what fails is said, and the others go on."""
+        try:
+            rows = measure()
+        except Exception as error:
+            self.failed = True
+            print(f"{what} FAILED: {type(error).__name__}: {error}", flush=True)
+            return
+        self.rows += rows
+        self.keep()
+        for row in rows:
+            figures = ", ".join(f"{name} {figure:g}" for name, figure in row.figures.items())
+            print(f"{row.part} {row.round} {row.engine}: {figures} (load {row.load})", flush=True)
+
+    def keep(self) -> dict[str, Any]:
+        """Write the file, where one is wanted, and give what it holds."""
+        found = as_json(self.rows, self.pure)
+        if self._path:
+            self._path.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2))
+        return found
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -115,17 +145,16 @@ def _earlier(path: Path | None) -> list[Row]:
     return [] if path is None else [Row(**row) for row in orjson.loads(path.read_bytes())["rounds"]]
 
 
-def _part(world: World, part: str, names: Sequence[str], rounds: int) -> list[Row]:
-    rows: list[Row] = []
+def _part(book: Book, world: World, part: str, names: Sequence[str], rounds: int) -> None:
     if part == "restore":
         for name in names:
-            rows += _told(restore(world, name, ENGINES[name], rounds))
-        return rows
-    for round_ in range(1, rounds + 1):
+            book.add(partial(restore, world, name, ENGINES[name], rounds), f"{part} {name}")
+        return
+    done = max((row.round for row in book.rows if row.part == part), default=0)
+    for round_ in range(done + 1, done + rounds + 1):
         turn = round_ % len(names) if names else 0
         for name in [*names[turn:], *names[:turn]]:  # another one first each time
-            rows += _told(_one(world, part, name, round_))
-    return rows
+            book.add(partial(_one, world, part, name, round_), f"{part} {round_} {name}")
 
 
 def _one(world: World, part: str, name: str, round_: int) -> list[Row]:
@@ -139,13 +168,6 @@ def _one(world: World, part: str, name: str, round_: int) -> list[Row]:
     if part == "memory":
         return [memory(world, name, engine, round_)]
     return [scale(world, name, engine, members, round_) for members in (1, 2)]
-
-
-def _told(rows: list[Row]) -> list[Row]:
-    for row in rows:
-        figures = ", ".join(f"{name} {figure:g}" for name, figure in row.figures.items())
-        print(f"{row.part} {row.round} {row.engine}: {figures} (load {row.load})", flush=True)
-    return rows
 
 
 def _pure(rounds: int) -> dict[str, float | None]:

@@ -19,7 +19,7 @@ _PATIENCE: Final = 90.0
 
 def failover(world: World, label: str, engine: Engine, round_: int) -> Row:
     """Kill it at a steady pace and start it again at once, as a supervisor does, on the store that it left."""
-    before = world.size.events // 2 if isinstance(engine, FullWorker) else 0
+    before = world.size.events // 4 if isinstance(engine, FullWorker) else 0
     if isinstance(engine, FullWorker):
         world.history(engine, before)
     run = world.run(engine, "recorded" if before else None)

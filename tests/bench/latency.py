@@ -21,7 +21,7 @@ _SETTLE: Final = 5.0
 def latency(world: World, label: str, engine: Engine, round_: int) -> list[Row]:
     """One run over all rates, a row each; before the first, the engine has been busy for a while."""
     full = isinstance(engine, FullWorker)
-    before = world.size.events // 2 if full else 0
+    before = world.size.events // 4 if full else 0
     if isinstance(engine, FullWorker):
         world.history(engine, before)
     run = world.run(engine, "recorded" if full else None)

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from tests.bench.engine import PARTITIONS
+from tests.streaming.live import patiently
 
 _LOOK: Final = 0.0005
 """Seconds to wait for an answer before looking whether an event is due."""
@@ -46,6 +47,11 @@ def fill(kafka: str, events: Iterable[Sent], partition: int | None = None) -> No
     assert producer.flush(120) == 0
 
 
+def _end(consumer: Consumer, place: TopicPartition) -> int:
+    """Where a partition ends; a topic that was just made has no leader yet."""
+    return int(patiently(lambda: consumer.get_watermark_offsets(place, timeout=30))[1])
+
+
 class Ends:
     """How many records topics hold, told by where their partitions end."""
 
@@ -55,7 +61,7 @@ class Ends:
 
     def count(self) -> int:
         """Up to now."""
-        return sum(self._consumer.get_watermark_offsets(place, timeout=30)[1] for place in self._places)
+        return sum(_end(self._consumer, place) for place in self._places)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -82,7 +88,7 @@ class Live:
         )  # fmt: skip
         places = [TopicPartition(answers, n) for n in range(PARTITIONS)]
         for place in places:
-            place.offset = self._consumer.get_watermark_offsets(place, timeout=30)[1]
+            place.offset = _end(self._consumer, place)
         self._consumer.assign(places)
         self._mark = mark
         self._sent: dict[bytes, float] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -71,7 +72,7 @@ def memory(world: World, label: str, engine: Engine, round_: int) -> Row:
     found = row(
         "memory", label, round_, customers=customers, rss_mb=round(resident / 1e6, 1),
         rss_restored_mb=round(restored / 1e6, 1), disk_mb=round(disk(run) / 1e6, 1), restore_s=round(seconds, 2),
-        state_bytes=sum(len(one.body) for one in kept) // len(kept), events_per_s=figures["events_per_s"],
+        state_bytes=statistics.median(len(one.body) for one in kept), events_per_s=figures["events_per_s"],
     )  # fmt: skip
     world.forget(run)
     return found

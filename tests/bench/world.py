@@ -28,7 +28,7 @@ class Size(NamedTuple):
 
     events: int = 200_000
     customers: int = 20_000
-    rates: tuple[tuple[int, float], ...] = ((200, 8.0), (1000, 8.0), (3000, 6.0))
+    rates: tuple[tuple[int, float], ...] = ((200, 6.0), (1000, 6.0), (3000, 4.0))
     """Events a second, and for how many seconds."""
     states: int = 100_000
     versions: int = 4
