@@ -8,7 +8,6 @@ from typing import Final
 from tests.bench.engine import Engine
 from tests.bench.latency import begin
 from tests.bench.load import Live
-from tests.bench.throughput import watch
 from tests.bench.worker import FullWorker
 from tests.bench.world import Row, World, row, trivial
 
@@ -19,17 +18,15 @@ _PATIENCE: Final = 90.0
 
 def failover(world: World, label: str, engine: Engine, round_: int) -> Row:
     """Kill it at a steady pace and start it again at once, as a supervisor does, on the store that it left."""
-    before = world.size.events // 4 if isinstance(engine, FullWorker) else 0
+    full = isinstance(engine, FullWorker)
+    run = world.run(engine, "recorded" if full else None)
     if isinstance(engine, FullWorker):
-        world.history(engine, before)
-    run = world.run(engine, "recorded" if before else None)
+        world.history(engine, run, 0)
     process = engine.start(run, world.guard)
     live = None
     try:
-        if before:
-            watch(world, engine, run, [process], before)
         live = Live(world.kafka.inside, run.decisions, engine.mark)
-        events = iter(world.recorded[before:]) if before else trivial(run.source, world.size.customers)
+        events = iter(world.recorded) if full else trivial(run.source, world.size.customers)
         begin(live, events)
         live.pace(events, _RATE, _BEFORE)
         process.kill()

@@ -8,7 +8,6 @@ from typing import Final
 
 from tests.bench.engine import Engine
 from tests.bench.load import Live, Sent, quantile
-from tests.bench.throughput import watch
 from tests.bench.worker import FullWorker
 from tests.bench.world import Row, World, row, trivial
 
@@ -21,17 +20,14 @@ _SETTLE: Final = 5.0
 def latency(world: World, label: str, engine: Engine, round_: int) -> list[Row]:
     """One run over all rates, a row each; before the first, the engine has been busy for a while."""
     full = isinstance(engine, FullWorker)
-    before = world.size.events // 4 if full else 0
-    if isinstance(engine, FullWorker):
-        world.history(engine, before)
     run = world.run(engine, "recorded" if full else None)
+    if isinstance(engine, FullWorker):
+        world.history(engine, run, 0)
     process = engine.start(run, world.guard)
     live = None
     try:
-        if full:
-            watch(world, engine, run, [process], before)
         live = Live(world.kafka.inside, run.decisions, engine.mark)
-        events = iter(world.recorded[before:]) if full else trivial(run.source, world.size.customers)
+        events = iter(world.recorded) if full else trivial(run.source, world.size.customers)
         begin(live, events)
         rows = []
         for rate, seconds in world.size.rates:

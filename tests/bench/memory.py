@@ -5,23 +5,14 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from random import Random
-from typing import Final, NamedTuple
+from typing import Final
 
-from decisioning import rulebook, state
-from decisioning.catalogue import Catalogue
-from decisioning.errors import EventRejected
-from decisioning.event import parse
 from decisioning.instant import SECOND, format_instant
-from decisioning.policy import Policy
-from decisioning.replay import Replay
-from decisioning.streaming.chassis.header import Header, pack
-from decisioning.streaming.chassis.store import raw_key
-from tests.bench.engine import ROOT, Engine, Run
+from tests.bench.engine import Engine, Run
 from tests.bench.load import Live, Sent, fill
-from tests.bench.recorded import facts
+from tests.bench.recorded import Kept, kept, name, newest, remembered
 from tests.bench.throughput import measured, watch
 from tests.bench.worker import FullWorker
 from tests.bench.world import Row, World, row
@@ -34,24 +25,14 @@ _REQUEST: Final = (
 )
 
 
-class Kept(NamedTuple):
-    """The state of a customer at the end of the recorded month."""
-
-    subject: bytes
-    wake_at: int | None
-    clock: int
-    body: bytes
-
-
 def memory(world: World, label: str, engine: Engine, round_: int) -> Row:
     """Restore them all from nothing, then ask about customers at random, as fast as it answers."""
     assert isinstance(engine, FullWorker)
-    world.history(engine, 0)
     run = world.run(engine, "recorded")
-    kept = month()
-    customers = world.size.kept
-    fill(world.kafka.inside, changelog(engine.changelog(run), kept, customers))
-    asked = list(requests(kept, customers))
+    world.sources(engine)
+    states, customers = remembered(1.0), world.size.kept
+    fill(world.kafka.inside, changelog(engine.changelog(run), states, customers))
+    asked = list(requests(states, customers))
     fill(world.kafka.inside, asked[:1])
     live = Live(world.kafka.inside, run.decisions, engine.mark)
     begun = time.perf_counter()
@@ -72,40 +53,25 @@ def memory(world: World, label: str, engine: Engine, round_: int) -> Row:
     found = row(
         "memory", label, round_, customers=customers, rss_mb=round(resident / 1e6, 1),
         rss_restored_mb=round(restored / 1e6, 1), disk_mb=round(disk(run) / 1e6, 1), restore_s=round(seconds, 2),
-        state_bytes=statistics.median(len(one.body) for one in kept), events_per_s=figures["events_per_s"],
+        state_bytes=statistics.median(len(one.body) for one in states), events_per_s=figures["events_per_s"],
     )  # fmt: skip
     world.forget(run)
     return found
 
 
-def month() -> list[Kept]:
-    """Every customer of the recorded month at its end."""
-    book = ROOT / "rules" / "retail.yaml"
-    run = Replay(Policy(rulebook.parse(book.read_bytes(), str(book)), Catalogue()))
-    for one in facts():
-        with suppress(EventRejected):
-            for _ in run.feed(parse(one.value)):
-                pass
-    return [
-        Kept(subject.encode(), of.wake_at, of.now, state.dumps(of)) for subject, of in run.states.items()
-    ]  # fmt: skip
-
-
-def changelog(topic: str, kept: list[Kept], customers: int) -> Iterator[Sent]:
+def changelog(topic: str, states: list[Kept], customers: int) -> Iterator[Sent]:
     """The changelog records of so many customers, copies of these under other names."""
     for number in range(customers):
-        one = kept[number % len(kept)]
-        key = _name(one, number)
-        header = Header(sequence=1, wake_at=one.wake_at, clock=one.clock, forgotten=False)
-        yield Sent(topic, raw_key(key), pack(header, one.body.replace(b'"%b"' % one.subject, b'"%b"' % key)), None)
+        one = states[number % len(states)]
+        yield kept(topic, one, name(one.subject, number))
 
 
-def requests(kept: list[Kept], customers: int) -> Iterator[Sent]:
+def requests(states: list[Kept], customers: int) -> Iterator[Sent]:
     """Requests about customers at random, one a millisecond after the newest of all states."""
-    draw, clock = Random(7), max(one.clock for one in kept) + SECOND
+    draw, clock = Random(7), newest(states) + SECOND
     for count in range(_ASKED):
         number = draw.randrange(customers)
-        key, id_ = _name(kept[number % len(kept)], number), b"asked-%d" % count
+        key, id_ = name(states[number % len(states)].subject, number), b"asked-%d" % count
         at = format_instant(clock + count * 1000).encode()
         yield Sent("contact-requests", key, _REQUEST % (id_, at, key, id_), id_)
 
@@ -113,7 +79,3 @@ def requests(kept: list[Kept], customers: int) -> Iterator[Sent]:
 def disk(run: Run) -> int:
     """Bytes of the run's local stores."""
     return sum(path.stat().st_size for path in Path(run.data()).rglob("*") if path.is_file())
-
-
-def _name(one: Kept, number: int) -> bytes:
-    return b"%b-%d" % (one.subject, number)

@@ -18,9 +18,9 @@ _WARM: Final = 0.1
 def scale(world: World, label: str, engine: Engine, members: int, round_: int) -> Row:
     """Members that have joined are paused, the backlog is filled, and they go on at once, each with its share."""
     full = isinstance(engine, FullWorker)
-    if isinstance(engine, FullWorker):
-        world.history(engine, 0)
     run = world.run(engine, "recorded" if full else None)
+    if isinstance(engine, FullWorker):
+        world.history(engine, run, 0)
     processes: list[Process] = []
     try:
         for member in range(members):
@@ -29,12 +29,12 @@ def scale(world: World, label: str, engine: Engine, members: int, round_: int) -
         for process in processes:
             process.check()
             process.pause()
-        size = world.size
-        backlog = world.recorded[: size.events] if full else trivial(run.source, size.customers, size.events)
+        events = min(world.size.events, engine.events or world.size.events)
+        backlog = world.recorded[:events] if full else trivial(run.source, world.size.customers, events)
         fill(world.kafka.inside, backlog)
         for process in processes:
             process.resume()
-        looks = watch(world, engine, run, processes, size.events)
+        looks = watch(world, engine, run, processes, events)
         figures = measured(looks, _WARM)
         cores = (figures["cpu_us"] + figures["broker_cpu_us"]) * figures["events_per_s"] / 1e6
         return row("scale", label, round_, members=members, **figures, cores=round(cores, 2))

@@ -18,7 +18,7 @@ def test_no_two_customers_share_a_key_or_a_request() -> None:
             said = json.loads(one.value)
             assert (said["subject"].encode(), said["data"]["request_id"].encode()) == (one.key, one.id)
             assert asked.setdefault(one.id, one.key) == one.key
-    assert len(found) % len(facts()) == 0
+    assert len(found) < 3 * len(facts())
 
 
 def test_events_come_in_the_order_of_time() -> None:

@@ -27,13 +27,14 @@ class Look(NamedTuple):
 
 def throughput(world: World, label: str, engine: Engine, round_: int) -> Row:
     """One run over the backlog."""
-    if isinstance(engine, FullWorker):
-        world.history(engine, world.size.events)
+    events = min(world.size.events, engine.events or world.size.events)
     run = world.run(engine, world.backlog() if not isinstance(engine, FullWorker) else "recorded")
+    if isinstance(engine, FullWorker):
+        world.history(engine, run, events)
     begun = time.perf_counter()
     process = engine.start(run, world.guard)
     try:
-        looks = watch(world, engine, run, [process], min(world.size.events, engine.events or world.size.events))
+        looks = watch(world, engine, run, [process], events)
         figures = measured(looks, _WARM)
         first = next(look.at for look in looks if look.handled) - begun
         memory = process.resident / 1e6

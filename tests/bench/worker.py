@@ -26,6 +26,7 @@ class FullWorker(Engine):
 
     name = "worker"
     mark = b'"request_id":"'
+    events = 40_000
     promise = SAFE._replace(settings="its defaults, event clock; recorded events, full rulebook")
 
     def __init__(self, instance: bool = False) -> None:

@@ -15,7 +15,7 @@ from confluent_kafka.admin import NewTopic
 from tests.bench.engine import Engine, Run, topic
 from tests.bench.job import event
 from tests.bench.load import Sent, fill
-from tests.bench.recorded import described, recorded
+from tests.bench.recorded import before, described, recorded
 from tests.bench.worker import FullWorker
 from tests.kafka.cluster import RealKafka
 from tests.kafka.guard import Guard
@@ -100,13 +100,15 @@ class World:
             self._backlog = True
         return BACKLOG
 
-    def history(self, engine: FullWorker, events: int) -> None:
-        """Fill the worker's source topics, made anew, with the catalogue and so many recorded events."""
-        self._source_topics(engine)
-        fill(self.kafka.inside, described())
+    def history(self, engine: FullWorker, run: Run, events: int) -> None:
+        """Fill the worker's source topics, made anew, with the catalogue and so many recorded events, and the run's
+        changelog with what was before them."""
+        self.sources(engine)
+        fill(self.kafka.inside, before(engine.changelog(run), self.size.customers))
         fill(self.kafka.inside, self.recorded[:events])
 
-    def _source_topics(self, engine: FullWorker) -> None:
+    def sources(self, engine: FullWorker) -> None:
+        """Make the worker's source topics anew, with nothing in them but the catalogue."""
         wanted = engine.sources(Run(self.kafka.address, self.folder, "sources", ""))
         names = {one.topic for one in wanted}
         there = names & set(self.kafka.admin.list_topics(timeout=30).topics)
@@ -116,6 +118,7 @@ class World:
             assert time.monotonic() < end, "topics are not deleted"
             time.sleep(0.05)
         self.create(wanted)
+        fill(self.kafka.inside, described())
 
     @property
     def broker_cpu(self) -> float:
