@@ -10,7 +10,7 @@ MINUTES ?= 10
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-long faults soak rules mutate generated lint types format lock clean
+.PHONY: help install demo test test-long faults soak bench rules mutate generated lint types format lock clean
 
 help: ## Show what there is to do
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ faults: $(READY) ## Play the fault scenarios and verify what is left (ARGS="--se
 
 soak: $(READY) ## Mixed faults on a real Kafka for MINUTES (default 10): nothing lost, nothing grows
 	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(ARGS)
+
+bench: $(READY) ## Measure this beside other engines on a real Kafka (ARGS="--quick", "--json FILE", "--guard", "--help")
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 rules: $(READY) ## Check the rulebooks and play their cases
 	$(BIN)/decisioning check $(RULES)

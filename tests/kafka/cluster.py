@@ -174,6 +174,10 @@ class RealKafka:
         """Bytes of memory that a broker holds."""
         return self._ours(number).resident
 
+    def cpu(self, number: int) -> float:
+        """Processor seconds that a broker has used."""
+        return self._ours(number).cpu
+
     # -- topics -----------------------------------------------------------------------------------------------------
 
     def create_topics(self, settings: Settings) -> list[str]:
