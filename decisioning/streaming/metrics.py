@@ -213,7 +213,7 @@ class Metrics:
     )
     slice_records = _Row(Spread, "slice_records", "Records that shared one wait for acknowledgements.", buckets=_COUNTS)
     outputs = _Row(Counts, "published_records_total", "Decisions, relay records and dead letters published.")
-    replayed = _Row(Counts, "replayed_records_total", "Redelivered records whose outputs were repeated.")
+    replayed = _Row(Counts, "replayed_records_total", "Redelivered records that had been handled before.")
     intruded = _Row(Counts, "stale_writer_records_total", "Changelog records of a superseded worker, written over.")
     restored = _Row(Counts, "restored_records_total", "Changelog records read to rebuild local state.")
     stores_set_aside = _Row(

@@ -34,7 +34,7 @@ class Watch:
         metrics.outputs.inc(by=outputs)
 
     def replayed(self, records: int) -> None:
-        """Redelivered records repeated what they had said."""
+        """Redelivered records had been handled before; what they said was repeated at the start."""
         self._metrics.replayed.inc(by=records)
 
     def restored(self, partition: int, records: int) -> None:

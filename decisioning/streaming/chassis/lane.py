@@ -86,6 +86,7 @@ class Lane(Generic[M, S]):
         self.current: Record | None = None
         """The record that the job has in hand: what a crash line names."""
         self._reset()
+        self._part.outputs += self.outbox.unsaid(lambda key, index: self._header(key).marks.get(index, -1))
 
     def _reset(self) -> None:
         self._part: Part[S] = Part(self._config.changelog, self.number, self.epoch)
@@ -204,7 +205,6 @@ class Lane(Generic[M, S]):
         header = held.header
         if record.offset <= header.marks.get(index, -1):
             self._part.replayed += 1
-            self._part.outputs.extend(self.outbox.again(index, record.offset))
             return
         applied = self._job.apply(key, held.state, message)
         header.marks[index] = record.offset

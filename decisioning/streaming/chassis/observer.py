@@ -14,7 +14,7 @@ class Observer(Protocol):
         """A slice is finished: its records and outputs, seconds it computed, seconds it then waited for acks."""
 
     def replayed(self, records: int) -> None:
-        """Records came again that their key had already seen; what they said was published once more."""
+        """Records came again that their key had already seen; what they said was published at the start."""
 
     def restored(self, partition: int, records: int) -> None:
         """So many changelog records were applied to a local store."""

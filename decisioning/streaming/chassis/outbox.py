@@ -1,10 +1,11 @@
 """What a lane has said and Kafka has not yet been told that it was said.
 
 Before a slice's states go to the changelog, its outbox record does: every record that the slice handled, as topic
-index, offset and key, each with all its outputs as bytes. If the process dies, its successor gets the same records
-again, finds each at or below its key's watermark, and publishes from here what was said the first time, byte for
-byte. Once the offsets are committed past, nobody can ask any more, and the record is removed from changelog and
-store.
+index, offset and key, each with all its outputs as bytes. If the process dies, its successor begins by publishing
+from here what was said and not committed, byte for byte and in the order in which it was said: the records themselves
+come again in an order of their own, by which a recall could overtake what it takes back. When they come, each at or
+below its key's watermark, nothing is left to say. Once the offsets are committed past, the record is removed from
+changelog and store.
 
 Entries above their key's watermark are void: the state that they belong to was never written, and the record is
 redone. Long slices fill several records, so that none nears the broker's limit (trap T18).
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -78,7 +79,7 @@ class Outbox:
         self._limit = limit
         self._chunk = chunk
         self._next = 0
-        self._said: dict[tuple[int, int], Sequence[Output]] = {}
+        self._unsaid: dict[tuple[int, int], tuple[bytes, Sequence[Output]]] = {}
         self._restored: list[_Live] = []
         self._own: deque[_Live] = deque()
         self._committed: dict[int, int] = {}
@@ -103,16 +104,27 @@ class Outbox:
         for name, value in records:
             entries, forgotten = decode(value)
             last: dict[int, int] = {}
-            for topic, offset, _, outputs in entries:
+            for topic, offset, key, outputs in entries:
                 last[topic] = max(offset, last.get(topic, -1))
-                # A redo stands in a later record and replaces what the void entry says.
-                self._said[topic, offset] = outputs
+                # A redo stands in a later record and replaces what the void entry says, in its place too.
+                self._unsaid.pop((topic, offset), None)
+                self._unsaid[topic, offset] = key, outputs
             self._restored.append(_Live(name, last, forgotten, len(value)))
             self._restored_bytes += len(value)
 
-    def again(self, topic: int, offset: int) -> Sequence[Output]:
-        """What the record of topic index `topic` at `offset` said the first time; nothing, once committed past."""
-        return self._said.get((topic, offset), ())
+    def unsaid(self, seen: Callable[[bytes, int], int]) -> list[Output]:
+        """What an earlier run may not have published to the end, in the order in which it was said; only once.
+
+        `seen` gives the watermark of a key for a topic index, -1 for none: what is above it is void.
+        """
+        outputs = [
+            output
+            for (topic, offset), (key, said) in self._unsaid.items()
+            if not self.past(topic, offset) and offset <= seen(key, topic)
+            for output in said
+        ]
+        self._unsaid = {}
+        return outputs
 
     def put(self, entries: list[Entry], forgotten: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
         """Take in what a slice says; the records to write for it, names and values, before any of its states."""
@@ -155,7 +167,6 @@ class Outbox:
             if past:
                 self._restored = [live for live in self._restored if not self._is_past(live)]
                 self._restored_bytes -= sum(live.size for live in past)
-                self._said = {at: said for at, said in self._said.items() if not self.past(*at)}
                 gone += past
         return [(live.name, live.forgotten) for live in gone]
 

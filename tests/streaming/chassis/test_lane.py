@@ -101,19 +101,44 @@ def test_a_slice_writes_the_outbox_before_the_states(opened: Opened) -> None:
     assert (header.marks, header.sequence, json.loads(body)["count"]) == ({0: 2}, 2, 2)
 
 
-def test_a_replay_changes_nothing_and_says_the_same(opened: Opened) -> None:
-    """After a restart what a key has seen is said again byte for byte, and what it has not seen is done."""
+def test_a_restart_says_again_what_was_not_committed_and_a_replay_nothing(opened: Opened) -> None:
+    """First of all, byte for byte and in the order in which it was said, whatever order the records come again in."""
     first = opened()
-    first.put(0, [event("a", 0), event("a", 1)])
+    first.put(1, [event("b", 0, 90)])
     said = sliced(first).outputs
+    first.put(0, [event("a", 0, 10), event("a", 1, 20)])
+    said += sliced(first).outputs
     state = first.store.get(b"k")
     second = opened()
-    second.put(0, [event("a", 0), event("a", 1)])
+    second.put(0, [event("a", 0, 10), event("a", 1, 20)])
+    second.put(1, [event("b", 0, 90)])
     part = sliced(second)
-    assert (part.outputs, part.replayed, part.changelog) == (said, 2, [])
+    assert (part.outputs, part.replayed, part.changelog) == (said, 3, [])
     assert second.store.get(b"k") == state
     second.put(0, [event("a", 2)])
-    assert sliced(second).replayed == 0
+    part = sliced(second)
+    assert (ids(part), part.replayed) == (["a2"], 0)
+    third = opened(starts=(2, 1, 0))
+    assert third.seal() is not None, "a2 is not committed"
+    assert opened(starts=(3, 1, 0)).seal() is None, "nothing is left to say"
+
+
+def test_what_was_never_remembered_is_not_said_again(opened: Opened) -> None:
+    """An outbox record whose states did not follow is void: its records are handled anew."""
+    lane = opened()
+    lane.put(0, [event("a", 0)])
+    lane.take(10, perf_counter() + 1)
+    part = lane.seal()
+    assert part is not None
+    batch = lane.store.batch()
+    for output in part.changelog:
+        if (output.key or b"").startswith(b"\0"):
+            batch.put(output.key, output.value)
+    lane.store.write(batch, 1)
+    again = opened()
+    assert again.seal() is None
+    again.put(0, [event("a", 0)])
+    assert ids(sliced(again)) == ["a0"]
 
 
 def test_states_newer_than_the_store_are_seen_by_the_next_slice(opened: Opened) -> None:
