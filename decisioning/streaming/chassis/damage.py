@@ -10,19 +10,19 @@ Whose fault an error of RocksDB is follows from its text, for it has no types of
 
 What is set aside stands beside the stores as ``set-aside.<name>.<number>``, the newest `KEPT` of a data directory.
 
-RocksDB takes a torn end of its MANIFEST for a write that a crash cut short and goes on without it: with files that it
-no longer knows of, and a log that is newer than the rest, so with a hole. `torn` looks first (test_damage.py).
+What RocksDB would go past in silence is looked for before (`files`).
 """
 
 from __future__ import annotations
 
 import shutil
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
-__all__ = ["KEPT", "StoreDamaged", "StoreError", "StoreFull", "cause", "mark", "opened", "set_aside", "torn"]
+from decisioning.streaming.chassis.files import hole
+
+__all__ = ["KEPT", "StoreDamaged", "StoreError", "StoreFull", "cause", "mark", "opened", "set_aside"]
 
 S = TypeVar("S")
 
@@ -39,8 +39,6 @@ _REFUSED: Final = {
     "too many open files": "too many files are open: raise the limit of open files (ulimit -n)",
     "cannot allocate memory": "there is no memory left: give the worker more",
 }
-_BLOCK: Final = 32 * 1024  # RocksDB's logs, its MANIFEST among them, are records in blocks of this size
-_RECORD: Final = struct.Struct("<IHB")  # checksum, length, type
 
 
 class StoreError(RuntimeError):
@@ -88,11 +86,8 @@ def opened(path: Path, make: Callable[[Path], S], told: Callable[[str], None]) -
 
     Raises `StoreError` where it cannot be mended here.
     """
-    if (path / _MARK).exists():
-        reason = "an earlier run found it damaged"
-    elif torn(path):
-        reason = "the end of its MANIFEST is torn"
-    else:
+    reason = "an earlier run found it damaged" if (path / _MARK).exists() else hole(path)
+    if reason is None:
         try:
             return make(path)
         except StoreDamaged as error:
@@ -116,25 +111,3 @@ def set_aside(path: Path) -> Path:
     for old in earlier[: max(0, len(earlier) - KEPT + 1)]:
         shutil.rmtree(old, ignore_errors=True)
     return aside
-
-
-def torn(path: Path) -> bool:
-    """Whether the MANIFEST of the store at `path` ends within a record; False where there is none to read."""
-    try:
-        name = (path / "CURRENT").read_text(encoding="ascii").strip()
-        raw = (path / name).read_bytes() if name.startswith("MANIFEST-") else b""
-    except (OSError, ValueError):
-        return False  # RocksDB itself says what is wrong with it
-    at = 0
-    while at < len(raw):
-        room = _BLOCK - at % _BLOCK
-        if room < _RECORD.size:
-            at += room  # the end of a block that no record fits in
-            continue
-        if at + _RECORD.size > len(raw):
-            return True
-        _, length, kind = _RECORD.unpack_from(raw, at)
-        at += _RECORD.size + length
-        if not kind or length > room - _RECORD.size or at > len(raw):
-            return True
-    return False

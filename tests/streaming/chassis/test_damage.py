@@ -15,7 +15,7 @@ import pytest
 from rocksdict import Cache
 
 from decisioning.streaming.chassis import damage
-from decisioning.streaming.chassis.damage import StoreDamaged, StoreError, StoreFull, cause, mark, opened, torn
+from decisioning.streaming.chassis.damage import StoreDamaged, StoreError, StoreFull, cause, mark, opened
 from decisioning.streaming.chassis.header import Header, pack
 from decisioning.streaming.chassis.store import META, Store
 from tests.streaming.chassis.harness import Message
@@ -115,17 +115,6 @@ def test_a_missing_file_is_healed(store_of: Callable[[], Path], pattern: str) ->
     path = store_of()
     next(path.glob(pattern)).unlink()
     assert healed(path, []) == STATES
-
-
-def test_a_torn_end_of_the_manifest_is_seen(store_of: Callable[[], Path]) -> None:
-    """RocksDB itself opens such a store and has lost files: every cut within a record must be noticed before."""
-    path = store_of()
-    manifest = next(path.glob("MANIFEST-*"))
-    raw = manifest.read_bytes()
-    assert not torn(path)
-    whole = [cut for cut in range(len(raw)) if manifest.write_bytes(raw[:cut]) == cut and not torn(path)]
-    assert 0 < len(whole) < len(raw) / 20, "only at the ends of records"
-    assert not torn(path / "nowhere")
 
 
 def test_a_store_with_a_torn_manifest_heals(store_of: Callable[[], Path]) -> None:
