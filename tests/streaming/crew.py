@@ -11,6 +11,7 @@ from tests.streaming.live import Live, WorkerProcess, until
 LOST_GROUP: Final = 77
 """Exit code of a worker whose group was lost; the embedded broker does that to one whose SyncGroup is slow."""
 _KILLED: Final = -9
+_NOT_YET_UP: Final = -15  # told to end before it listens to signals
 
 
 class Crew:
@@ -45,7 +46,7 @@ class Crew:
         """This one ends in good order and stays away."""
         with self._lock:
             worker = self._workers.pop(name)
-        assert worker.term() in (0, LOST_GROUP), worker.output
+        assert worker.term() in (0, LOST_GROUP, _NOT_YET_UP), worker.output
 
     def kill(self, name: str, *, wipe: bool = False) -> None:
         """SIGKILL: it comes back at once, with its store or an empty one."""
