@@ -26,11 +26,11 @@ class FullWorker(Engine):
 
     name = "worker"
     mark = b'"request_id":"'
-    events = 40_000
     promise = SAFE._replace(settings="its defaults, event clock; recorded events, full rulebook")
 
-    def __init__(self, instance: bool = False) -> None:
+    def __init__(self, *, instance: bool = False, events: int = 40_000) -> None:
         self._named = instance
+        self.events = events
 
     def settings(self, run: Run, member: int = 1) -> dict[str, object]:
         """What it is told beside its defaults."""
