@@ -14,13 +14,14 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from decisioning.condition import Condition, ConditionError, ConditionRejected, Value, parse
 from decisioning.decision import Candidate
+from decisioning.facts import Facts
 from decisioning.instant import DAY
 from decisioning.mistakes import ConditionFault
 from decisioning.payload import Class
 from decisioning.shape import Duration, Rule
 from decisioning.vocabulary import ATTRIBUTE_NAME, TRIGGERS, Attributes, is_about_an_order, of_candidate, of_events
 
-MAX_ACTIONS: Final = 200
+MAX_ACTIONS: Final = 500
 
 Word = Annotated[str, Field(min_length=1, max_length=200)]
 Channel = Annotated[str, Field(min_length=1, max_length=64)]
@@ -114,7 +115,8 @@ class Action(Struct, frozen=True):
         """
         for clause in self.clauses:
             try:
-                if not clause.condition.holds(facts):
+                holds = facts.holds(clause.condition) if isinstance(facts, Facts) else clause.condition.holds(facts)
+                if not holds:
                     return clause.name
             except ConditionError as error:
                 raise ConditionError(error.missing, clause.name) from None

@@ -7,11 +7,11 @@ there is none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from decisioning.condition import Condition, Kind, Value
+from decisioning.condition import Condition, ConditionError, Kind, Value
 from decisioning.decision import Candidate
 from decisioning.event import Event
 from decisioning.instant import format_instant, instant
@@ -19,18 +19,33 @@ from decisioning.state import State, orders, people
 from decisioning.vocabulary import BUILT_IN, Attributes, as_kind, fields, is_about_an_order
 
 if TYPE_CHECKING:
-    from decisioning.suppress.base import Ask
+    from decisioning.suppress.base import Answers, Ask
 
 _ABSENT: Final = {one.name: one.absent for one in BUILT_IN if one.absent is not None}
+
+
+def answered(known: Answers, key: Hashable, condition: Condition, facts: Mapping[str, Value]) -> bool:
+    """The answer of a condition, worked out only where `known` has none under this key; `ConditionError` where there is
+    none."""
+    if key not in known:
+        try:
+            known[key] = condition.holds(facts)
+        except ConditionError as error:
+            known[key] = error
+    answer: bool | ConditionError = known[key]
+    if isinstance(answer, ConditionError):
+        raise ConditionError(answer.missing)
+    return answer
 
 
 class Facts(Mapping[str, Value]):
     """The values of the names that are known; made by `of_event` and `of_candidate`."""
 
-    def __init__(self, names: tuple[str, ...], look_up: Callable[[str], Value | None]) -> None:
+    def __init__(self, names: Callable[[], tuple[str, ...]], look_up: Callable[[str], Value | None]) -> None:
         self._names = names
         self._look_up = look_up
         self._found: dict[str, Value | None] = {}
+        self._answers: Answers = {}
 
     def __getitem__(self, name: str) -> Value:
         if name not in self._found:
@@ -40,8 +55,12 @@ class Facts(Mapping[str, Value]):
             raise KeyError(name)
         return found
 
+    def holds(self, condition: Condition) -> bool:
+        """The answer of a condition for these facts, worked out once; `ConditionError` where there is none."""
+        return answered(self._answers, condition.text, condition, self)
+
     def __iter__(self) -> Iterator[str]:
-        return (name for name in self._names if name in self)
+        return (name for name in self._names() if name in self)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -75,7 +94,7 @@ def of_event(attributes: Attributes, state: State, event: Event) -> Facts:
                 return known[own] if own in known else orders.news(state, event)
         return _ABSENT.get(name)
 
-    return Facts((*kinds, *_names(attributes, "order.")), look_up)
+    return Facts(lambda: (*kinds, *_names(attributes, "order.")), look_up)
 
 
 def of_candidate(attributes: Attributes, ask: Ask) -> Facts:
@@ -94,7 +113,7 @@ def of_candidate(attributes: Attributes, ask: Ask) -> Facts:
                 return found if found is not None else _ABSENT.get(name)
         return None
 
-    return Facts(_names(attributes, "candidate."), look_up)
+    return Facts(lambda: _names(attributes, "candidate."), look_up)
 
 
 def shown(condition: Condition, facts: Mapping[str, Value]) -> dict[str, object]:

@@ -16,6 +16,7 @@ from decisioning.state import Act, State
 from decisioning.state.model import Kept
 from decisioning.state.purchases import kept
 from decisioning.suppress import AnySuppressor, Ask, Objection
+from decisioning.suppress.base import Answers
 from decisioning.zones import UnknownZone, Zone, zone, zones_of_country
 
 ALLOWED: Final = "allowed.clear"
@@ -50,6 +51,7 @@ class Judge:
         self._kept: tuple[Kept, ...] | None = None
         self._of_class: dict[tuple[str, bool, int], Suppressors] = {}
         self._of_candidate: dict[tuple[int, int], tuple[Candidate, Suppressors]] = {}
+        self._answers: Answers = {}
         self._clear: dict[tuple[str, str, bool, int], int | None] = {}
 
     def ask(
@@ -65,7 +67,10 @@ class Judge:
             self._kept = kept(self.state)
         catalogue = self.policy.catalogue
         zones = self._zones
-        return Ask(candidate, channel, self.state, acts, self._kept, self.now, catalogue, zones, asked_at, campaign)
+        return Ask(
+            candidate, channel, self.state, acts, self._kept, self.now, catalogue, zones, asked_at, campaign,
+            self._answers,
+        )  # fmt: skip
 
     def verdict(self, ask: Ask) -> Verdict:
         """What the suppressors say, with `not_before` and `allowed_from` where it is not yes."""

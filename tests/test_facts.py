@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from msgspec.structs import replace
 
 from decisioning import facts
 from decisioning.catalogue import Catalogue
-from decisioning.condition import Kind, parse
+from decisioning.condition import ConditionError, Kind, parse
 from decisioning.decision import Candidate
 from decisioning.event import Event
 from decisioning.state import State, fold
@@ -123,7 +124,7 @@ def test_only_what_is_asked_for_is_looked_up() -> None:
         asked.append(name)
         return "x"
 
-    known = facts.Facts(("a", "b"), look_up)
+    known = facts.Facts(lambda: ("a", "b"), look_up)
     assert (known["a"], known["a"], asked) == ("x", "x", ["a"])
     assert (len(known), dict(known)) == (2, {"a": "x", "b": "x"})
 
@@ -133,3 +134,25 @@ def test_what_was_read_is_shown_with_its_times_as_texts() -> None:
     condition = parse("customer.member_since < now && customer.visits > 3", of_candidate(ATTRIBUTES))
     shown = facts.shown(condition, about(after(event("customer.updated", "2026-03-01", {}))))
     assert shown == {"customer.member_since": "2020-01-01T00:00:00Z", "now": "2026-03-01T00:00:00Z"}
+
+
+def test_a_condition_is_asked_once() -> None:
+    """Rules share clauses, and an event asks each of them once; one without an answer is remembered as such."""
+    asked: list[str] = []
+
+    def look_up(name: str) -> str | None:
+        asked.append(name)
+        return "gold" if name == "customer.tier" else None
+
+    schema = {"customer.tier": Kind.STRING, "customer.town": Kind.STRING}
+    gold, silver = (parse(text, schema) for text in ("customer.tier == 'gold'", "customer.town == 'Ely'"))
+    known: dict[Hashable, object] = {}
+    for _ in range(3):
+        fresh = facts.Facts(lambda: (), look_up)
+        assert facts.answered(known, "gold", gold, fresh)
+        with pytest.raises(ConditionError):
+            facts.answered(known, "silver", silver, fresh)
+    assert asked.count("customer.tier") == 1
+    assert fresh.holds(gold)
+    assert fresh.holds(parse("customer.tier == 'gold'", schema))
+    assert asked.count("customer.tier") == 2

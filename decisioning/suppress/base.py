@@ -7,7 +7,7 @@ instant it is asked about, so that the engine can also find out *when* it would 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar, Final, Generic, Literal, NamedTuple, Protocol, Self, TypeVar, cast
 
 from decisioning.catalogue import Catalogue
@@ -31,6 +31,10 @@ class Book(Protocol):
         """The numbers of the suppressor that owns this section."""
 
 
+Answers = dict[Hashable, Any]
+"""What conditions answered, by whatever tells two questions apart (`facts.answered`)."""
+
+
 class Ask(NamedTuple):
     """The question: may this candidate go out on this channel at `now`?
 
@@ -49,6 +53,8 @@ class Ask(NamedTuple):
     zones: tuple[Zone, ...]
     asked_at: int | None = None
     campaign: str | None = None
+    answers: Answers | None = None
+    """What conditions answered about this customer so far, so that each is asked once; none: they are asked anew."""
 
 
 class Objection(NamedTuple):

@@ -7,6 +7,7 @@ keeps it back where it does not hold. A condition that has no answer for this cu
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
@@ -46,7 +47,7 @@ class Refusal(Rule):
 class Refusals(Rule):
     """The author's refusals, in the order in which they give their reason; written as a list."""
 
-    refusals: tuple[Refusal, ...] = Field(default=(), max_length=200)
+    refusals: tuple[Refusal, ...] = Field(default=(), max_length=500)
 
     @model_validator(mode="before")
     @classmethod
@@ -72,6 +73,36 @@ class Refusals(Rule):
         return {**found["properties"]["refusals"], "description": cls.__doc__}
 
 
+class Clause:
+    """A condition with a name that keeps back where it holds or, as an action's own clause, where it does not."""
+
+    def __init__(self, name: str, condition: Condition, *, keeps_back: bool) -> None:
+        self._name = name
+        self._condition = condition
+        self._keeps_back = keeps_back
+        self._of_customer = all(read.startswith("customer.") for read in condition.reads)
+        self._of_channel = "candidate.channel" in condition.reads
+
+    def judged(self, ask: Ask, known: facts.Facts) -> Objection | None:
+        """The objection, None where it keeps nothing back."""
+        condition = self._condition
+        try:
+            answers = ask.answers if ask.answers is not None else {}
+            if facts.answered(answers, self._key(ask), condition, known) is not self._keeps_back:
+                return None
+        except ConditionError as error:
+            missing: dict[str, Value] = {"missing": error.missing} if error.missing else {}
+            return Objection(f"rule_error.{self._name}", {"condition": condition.text, **missing}, None)
+        shown = facts.shown(condition, known)
+        return Objection(f"ineligible.{self._name}", {"condition": condition.text, **shown}, None)
+
+    def _key(self, ask: Ask) -> Hashable:
+        """What tells two questions apart for this condition: most are about the customer alone."""
+        if self._of_customer:
+            return self._condition.text
+        return self._condition.text, ask.now, ask.candidate, ask.channel if self._of_channel else None
+
+
 class Eligible(Suppressor[Refusals]):
     """Refuses what an author's refusal or an action's own clause keeps back."""
 
@@ -85,7 +116,28 @@ class Eligible(Suppressor[Refusals]):
         self._attributes = attributes or {}
         self._by_request = {action.action: action for action in actions if not action.on and action.clauses}
         schema = vocabulary.of_candidate(self._attributes)
-        self._refusals = [(refusal, parse(refusal.when, schema)) for refusal in rule.refusals]
+        self._refusals = [
+            Clause(refusal.name, parse(refusal.when, schema), keeps_back=True) for refusal in rule.refusals
+        ]
+        self._places: dict[str | None, list[int]] = {None: []}
+        for place, refusal in enumerate(rule.refusals):
+            for action in (None,) if refusal.actions is None else refusal.actions:
+                self._places.setdefault(action, []).append(place)
+        self._of_class = {class_: self._about(class_, None) for class_ in sorted(EVERY_CLASS)}
+        self._of_action = {
+            (class_, action): self._about(class_, action)
+            for action in {*self._places, *self._by_request}
+            if action is not None
+            for class_ in sorted(EVERY_CLASS)
+        }
+
+    def _about(self, class_: str, action: str | None) -> tuple[Clause, ...]:
+        """All that may keep back what is of this class and action, in the order in which it gives its reason."""
+        places = sorted({*self._places[None], *self._places.get(action, ())})
+        refusals = (self._refusals[place] for place in places if class_ in self.rule.refusals[place].classes)
+        asked = self._by_request.get(action) if action is not None else None
+        clauses = asked.clauses if asked is not None else ()
+        return (*refusals, *(Clause(one.name, one.condition, keeps_back=False) for one in clauses))
 
     @classmethod
     def of(cls, book: Book) -> Self:
@@ -100,36 +152,19 @@ class Eligible(Suppressor[Refusals]):
         When a condition will answer otherwise is not foreseen, not even where it reads `now`: no `until`, and so no
         `allowed_from`.
         """
-        action = self._by_request.get(ask.candidate.action)
-        if action is None and not self._refusals:
+        class_, action = ask.candidate.class_, ask.candidate.action
+        clauses = self._of_action.get((class_, action)) or self._of_class[class_]
+        if not clauses:
             return None
         known = facts.of_candidate(self._attributes, ask)
-        for refusal, condition in self._refusals:
-            if ask.candidate.class_ not in refusal.classes:
-                continue
-            if refusal.actions is not None and ask.candidate.action not in refusal.actions:
-                continue
-            found = _judged(refusal.name, condition, known, keeps_back=True)
-            if found is not None:
-                return found
-        for clause in action.clauses if action is not None else ():
-            found = _judged(clause.name, clause.condition, known, keeps_back=False)
+        for clause in clauses:
+            found = clause.judged(ask, known)
             if found is not None:
                 return found
         return None
 
     def gives(self) -> tuple[str, ...]:
         """`ineligible.<name>` and `rule_error.<name>` of each refusal and clause, in order."""
-        names = [refusal.name for refusal, _ in self._refusals]
+        names = [refusal.name for refusal in self.rule.refusals]
         names += [clause.name for action in self._by_request.values() for clause in action.clauses]
         return tuple(f"{family}.{name}" for name in dict.fromkeys(names) for family in ("ineligible", "rule_error"))
-
-
-def _judged(name: str, condition: Condition, known: facts.Facts, *, keeps_back: bool) -> Objection | None:
-    try:
-        if condition.holds(known) is not keeps_back:
-            return None
-    except ConditionError as error:
-        missing: dict[str, Value] = {"missing": error.missing} if error.missing else {}
-        return Objection(f"rule_error.{name}", {"condition": condition.text, **missing}, None)
-    return Objection(f"ineligible.{name}", {"condition": condition.text, **facts.shown(condition, known)}, None)
