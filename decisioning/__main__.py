@@ -233,12 +233,16 @@ def bench_engine(
     rules: RulebookFile = Path("rules/retail.yaml"),
     rounds: Annotated[int, typer.Option(min=1, max=100, help="How often to measure.")] = 3,
     seed: Annotated[int, typer.Option(help="What the synthetic part is drawn from.")] = 7,
+    customers: Annotated[
+        int, typer.Option(min=0, help="Up to so many are held at once (1000000 takes minutes); 0: no growth.")
+    ] = 10_000,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Microseconds an event of the pure engine, by stage, beside the floor of decoding and encoding the same bytes."""
+    """Microseconds an event of the pure engine, by stage, beside the floor of decoding and encoding the same bytes; and
+    how they grow with rules, candidates, history and customers."""
     from decisioning.streaming.bench import bench_engine as measure
 
-    raise Exit(measure(rules, rounds=rounds, seed=seed, as_json=json))
+    raise Exit(measure(rules, rounds=rounds, seed=seed, as_json=json, customers=customers or None))
 
 
 @app.command(epilog="Example: decisioning demo --plain")

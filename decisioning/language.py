@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from decisioning.condition import Condition, ConditionRejected, Schema, parse
 from decisioning.vocabulary import BUILT_IN, RESERVED, TRIGGERS, Declared, of_candidate, of_events, words_of
 
-MAX_CLAUSES: Final = 500
+MAX_CLAUSES: Final = 1000
 """How many conditions a rulebook may hold in all."""
 
 OWN_LIMIT: Final = "own_limit"

@@ -24,7 +24,7 @@ from decisioning.suppress.base import Duration, Rule
 from decisioning.vocabulary import AttributeName, Declared
 
 MAX_PROBLEMS: Final = 50
-MAX_NODES: Final = 10_000
+MAX_NODES: Final = 20_000
 """How many keys and values a rulebook may have; a line of one has about ten."""
 
 _FIELDS: dict[str, Any] = {suppressor.section: (suppressor.shape, suppressor.shape()) for suppressor in ORDER}

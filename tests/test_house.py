@@ -106,6 +106,8 @@ SHELL = [
     "streaming.app",
     "streaming.demo.*",
     "streaming.demo",
+    "streaming.bench.stages",
+    "streaming.bench.growth",
     "streaming.bench",
     "desk",
     "__main__",

@@ -77,7 +77,12 @@ def play(rulebook: Rulebook, script: Script) -> Result:
 
 def play_policy(policy: Policy, script: Script) -> Result:
     """The same under a policy whose catalogue is empty."""
-    run, names, all_said = Replay(policy), _Names(), list[Decision]()
+    return play_run(Replay(policy), script)
+
+
+def play_run(run: Replay, script: Script) -> Result:
+    """The same by a run that has met nobody yet."""
+    names, all_said = _Names(), list[Decision]()
     for event in script.opening:
         all_said += run.feed(event)
     for scene in script.scenes:
