@@ -18,7 +18,7 @@ from decisioning.decision import Decision, Outcome, Trigger, decision_id
 from decisioning.event import Event
 from decisioning.payload import PurchaseCompleted
 from decisioning.policy import Policy
-from decisioning.state import State, orders
+from decisioning.state import State, memory, orders
 from decisioning.state.model import MAX_HOLDS, Consent, Hold, Order, Scope
 
 PROMOTIONAL: Final = Scope(classes=("marketing", "survey"))
@@ -223,6 +223,10 @@ def _known(state: State, fact: str) -> bool:
             return any(one.purpose == name for one in state.consents)
         case "order":
             return orders.find(state, name.rpartition("@")[0]) is not None
+        case "case~":  # from before an erasure (state.erase)
+            return any(str(memory.name(case.id)) == name for case in state.cases)
+        case "order~":
+            return any(str(memory.name(order.id)) == name for order in state.orders)
     return False  # death is never gone
 
 

@@ -15,6 +15,8 @@ from tests.builders import (
     at,
     bought,
     cancelled,
+    case_opened,
+    case_resolved,
     died,
     erased,
     granted,
@@ -63,7 +65,7 @@ def test_nothing_but_a_marker_is_left(story: Story) -> None:
         "2026-03-02 10:01", prefers(channels=["pigeon"], needs=["braille"], topics_off=["chess"]), bought("ENGINE")
     )
     story.at("2026-03-02 10:02", prefers(contact_windows=[window("mon", "09:00", "17:00")], max_marketing_per_week=1))
-    story.at("2026-03-02 10:03", asked(request="r-kept"))
+    story.at("2026-03-02 10:03", asked(request="r-kept"), case_opened("case-of-Ada"))
     seen = len(story.state.seen)
     story.at("2026-03-02 10:05", erased())
     state = story.state
@@ -73,8 +75,20 @@ def test_nothing_but_a_marker_is_left(story: Story) -> None:
     empty = State(CUSTOMER)
     assert (state.profile, state.consents, state.orders) == (empty.profile, empty.consents, empty.orders)
     assert (state.acts, state.deferred, state.bought_at, state.deceased) == ((), (), None, False)
-    for told in (b"Lovelace", b"GB", b"pigeon", b"braille", b"chess", b"ENGINE"):
+    for told in (b"Lovelace", b"GB", b"pigeon", b"braille", b"chess", b"ENGINE", b"of-Ada", b"o-1"):
         assert told not in dumps(state)
+
+
+def test_a_hold_from_before_is_released_when_its_fact_is_told_again(story: Story) -> None:
+    """Its case or order is known by a fingerprint alone, whatever happened in between."""
+    told = story.at("2026-03-02 10:00", case_opened("k-1"), bought("A", order="o-7"))
+    holds = {one.reason: one.id for one in of("hold", told)}
+    story.at("2026-03-02 10:05", erased())
+    story.at("2026-03-02 10:06", erased().named("again"))
+    told = story.at("2026-03-02 10:10", case_resolved("k-1"))
+    assert [one.releases for one in of("release", told)] == [holds["hold.open_issue"]]
+    told = story.at("2026-03-02 10:15", cancelled("o-7"))
+    assert [one.releases for one in of("release", told)] == [holds["recent_purchase.same_item"]]
 
 
 def test_it_empties_whatever_its_time(story: Story) -> None:

@@ -109,6 +109,14 @@ def _slot(act: Act) -> Act:
     return replace(act, candidate=replace(act.candidate, channels=(), needs_ok=()))
 
 
+def _veiled(fact: str) -> str:
+    """A hold's fact without the name of a case or an order in it, nor when that was: a fingerprint tells it again."""
+    kind, _, named = fact.partition(":")
+    if kind == "case":
+        return f"case~:{memory.name(named)}"
+    return f"order~:{memory.name(named.rpartition('@')[0])}" if kind == "order" else fact
+
+
 def erase(state: State) -> State:
     """Everything goes but the marker: its newest time, what was seen, what was answered, the holds that stand
     (contract.md, "Erasure")."""
@@ -120,7 +128,9 @@ def erase(state: State) -> State:
         seen=state.seen,
         seen_floor=state.seen_floor,
         requests=state.requests,
-        holds=tuple(replace(hold, scope=Scope(), items=()) for hold in state.holds),  # only to be released
+        holds=tuple(  # only to be released
+            replace(hold, scope=Scope(), items=(), facts=tuple(map(_veiled, hold.facts))) for hold in state.holds
+        ),
         moves=state.moves,
         absorbed=state.absorbed,
     )

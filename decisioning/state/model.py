@@ -267,7 +267,8 @@ class Scope(Struct, frozen=True, gc=False):
 
 class Hold(Struct, frozen=True, array_like=True, gc=False):
     """A hold that stands: `facts` name what it stands on (`case:7`, `consent:marketing`; `order:o-9@` with the instant
-    of the purchase), `items` are the skus of a purchase with their categories ("": none) as of then."""
+    of the purchase; since an erasure `case~:` and `order~:` with a fingerprint), `items` are the skus of a purchase
+    with their categories ("": none) as of then."""
 
     id: str
     reason: str

@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -143,6 +143,20 @@ def test_a_memory_outlives_its_process_and_forgets_in_time(tmp_path: Path) -> No
     two.close()
 
 
+@pytest.fixture
+def started(broker: Live, tmp_path: Path) -> Iterator[Callable[[], Process]]:
+    """Starts the channel as a process, again and again over the same memory; ends what still runs."""
+    running: list[Process] = []
+
+    def start() -> Process:
+        running.append(Process(broker, tmp_path))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.kill()
+
+
 class Process:
     """The module as people start it; what it prints is what went out."""
 
@@ -171,14 +185,14 @@ class Process:
 
 
 @pytest.mark.long
-def test_killed_at_random_it_says_nothing_twice(broker: Live, tmp_path: Path) -> None:
+def test_killed_at_random_it_says_nothing_twice(broker: Live, started: Callable[[], Process]) -> None:
     """Four hundred acts, each published twice, a fifth recalled before they come: killed again and again it says none
     twice and none that was taken back, and at most what was in its hand at a kill stays unsaid."""
     seed = int(os.environ.get("KILL_SEED") or random.SystemRandom().randrange(1_000_000))
     print(f"seed {seed} (KILL_SEED={seed} draws the same)")
     draw, kills = Random(seed), 4
     recalled = {number for number in range(ACTS) if draw.random() < 0.2}
-    process = Process(broker, tmp_path)
+    process = started()
     for turn in range(kills + 1):
         for number in range(turn, ACTS, kills + 1):
             if number in recalled:
@@ -193,7 +207,7 @@ def test_killed_at_random_it_says_nothing_twice(broker: Live, tmp_path: Path) ->
                 process.process.wait(draw.uniform(0.0, 0.2))
             assert process.process.poll() is None, "it ended by itself"
             process.kill()
-            process = Process(broker, tmp_path)
+            process = started()
     answered = {f"a-{number}-recalled" for number in recalled}
     last = {f"c-{number}" for number in range(kills, ACTS, kills + 1) if number not in recalled}
     until(lambda: answered <= set(answers(broker)), 40, "an answer to every recall")
