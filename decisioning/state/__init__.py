@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import astuple, replace
 
+from decisioning.decision import Candidate
 from decisioning.errors import StateTooNew, StateUnreadable
 from decisioning.state import memory, purchases
 from decisioning.state.fold import fold, names_unknown
@@ -106,7 +107,9 @@ def sweep(state: State, now: int, *, orders_for: int, acts_for: int) -> State:
 
 def _slot(act: Act) -> Act:
     """An act that can no longer be recalled: what its slot and its responses need, and no more."""
-    return replace(act, candidate=replace(act.candidate, channels=(), needs_ok=()))
+    said = act.candidate
+    slim = Candidate(0, said.action, said.class_, (), 0, topic=said.topic)
+    return replace(act, candidate=slim, request_id=None, campaign=None, about=None)
 
 
 def _veiled(fact: str) -> str:

@@ -250,7 +250,7 @@ class Attribute(Struct, frozen=True, array_like=True, gc=False):
     at: int
 
 
-class Scope(Struct, frozen=True, gc=False):
+class Scope(Struct, frozen=True, gc=False, omit_defaults=True):
     """What a hold forbids: everything, or only what all the lists that are there name; lists are sorted."""
 
     classes: tuple[str, ...] | None = None

@@ -178,3 +178,14 @@ def test_erasing_keeps_the_marker_and_nothing_else() -> None:
     """Its newest time, what was seen, what was answered."""
     state = State("c", now=7, erased=True, erased_at=5, deceased=True, seen=((1, 2),), seen_floor=1, bought_at=3)
     assert erase(state) == State("c", now=7, erased=True, erased_at=5, seen=((1, 2),), seen_floor=1)
+
+
+def test_an_act_that_is_over_keeps_what_its_slot_and_its_responses_need() -> None:
+    """Action, class and topic; not what was on offer, nor who asked."""
+    offer = Candidate(
+        3, "sale", "marketing", ("sms",), 900, sku="A", category="c", price="9", currency="GBP", topic="shoes"
+    )
+    act = Act("a", 10, 20, offer, "sms", "r-1", "spring", ended=True)
+    (kept,) = sweep(State("c", acts=(act,)), 100, orders_for=1000, acts_for=1000).acts
+    assert kept == Act("a", 10, 20, Candidate(0, "sale", "marketing", (), 0, topic="shoes"), "sms", ended=True)
+    assert sweep(State("c", acts=(act,)), 15, orders_for=1000, acts_for=1000).acts != (act,)
