@@ -6,13 +6,10 @@ least time of many is taken, which no neighbour on the machine can make smaller.
 
 from __future__ import annotations
 
-import gc
 import json
-import resource
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from time import thread_time_ns as clock
 from typing import Any, Final
 
@@ -117,15 +114,14 @@ def with_history(policy: Policy, size: int) -> dict[str, float]:
         happened = _event(type_, data, _NOON + DAY + number * HOUR, number)
         known = engine.on_event(policy, known, happened, happened.time).state
     body = state.dumps(known)
-    asked = _event("contact.requested", _request(1), known.now + HOUR)
+    asked = _event("contact.requested", _request(1), known.now + HOUR, size)  # with an id that none of them has
     times = _least({0: lambda: state.dumps(engine.on_event(policy, state.loads(body), asked, asked.time).state)})
     return {"us": times[0], "state_bytes": len(body)}
 
 
 def with_customers(policy: Policy, size: int) -> dict[str, float]:
     """So many customers' states held as bytes, each after the same eleven events; then a request to every hundredth."""
-    gc.collect()
-    before, kept = _resident(), list[bytes]()
+    kept: list[bytes] = []
     for number in range(size):
         known = _customer(policy, f"c-{number:07}")
         for place in range(6):
@@ -142,7 +138,7 @@ def with_customers(policy: Policy, size: int) -> dict[str, float]:
     return {
         "us": round(statistics.median(spent), 2),
         "state_bytes": sum(map(len, kept)) // size,
-        "resident_bytes": max(0, _resident() - before) // size,
+        "held_bytes": sum(map(sys.getsizeof, kept)) // size,
     }
 
 
@@ -223,12 +219,3 @@ def _event(type_: str, data: dict[str, Any], at: int, number: int = 0, subject: 
     return event.parse(
         json.dumps({**found, "time": format_instant(at + MINUTE * (number % 50)), "data": data}).encode()
     )
-
-
-def _resident() -> int:
-    """The memory that this process holds, in bytes; where the system does not tell, the most that it ever held."""
-    pages = Path("/proc/self/statm")
-    if pages.exists():
-        return int(pages.read_text().split()[1]) * resource.getpagesize()
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
