@@ -106,18 +106,15 @@ def on_disk(path: Path) -> bytes:
 
 def check_stores(broker: Live, scratch: Path) -> None:
     """Nothing in what the stores hold; nothing in their very files once RocksDB has rewritten them."""
-    dirty = b""
     for path in sorted(broker.data().glob("state-changelog-*")):
         copy = scratch / path.name
         shutil.copytree(path, copy, ignore=shutil.ignore_patterns("LOCK"))
-        dirty += on_disk(copy)
         database = Rdict(str(copy), Options(raw_mode=True))
         assert not seen(b"".join(key + value for key, value in database.items()))
         database.compact_range(None, None)
         database.close()
         Rdict(str(copy), Options(raw_mode=True)).close()  # the log of the last run is emptied at the next start
         assert not seen(on_disk(copy)), path.name
-    assert seen(dirty), "the files never held anything: this test would see nothing"
 
 
 def forgotten(broker: Live, of: str) -> bool:
@@ -134,6 +131,7 @@ def test_nothing_is_left_but_the_marker(broker: Live, tmp_path: Path) -> None:
     worker = broker.worker().ready()
     broker.settle()
     assert seen(b"".join(compacted(broker).values())) == set(CANARIES)
+    assert any(seen(on_disk(path)) for path in broker.data().glob("state-changelog-*")), "else nothing would be shown"
     for one in ("c-1", "c-2"):
         erases(broker, one)
     broker.settle()
