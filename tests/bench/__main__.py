@@ -11,7 +11,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -90,19 +90,17 @@ class Book:
         self.pure: dict[str, float | None] = {}
         self.failed = False
 
-    def add(self, measure: Callable[[], list[Row]], what: str) -> None:
+    def add(self, measure: Callable[[], Iterable[Row]], what: str) -> None:
         """Measure; what fails is said, and the others go on."""
         try:
-            rows = measure()
+            for row in measure():
+                self.rows.append(row)
+                self.keep()
+                figures = ", ".join(f"{name} {figure:g}" for name, figure in row.figures.items())
+                print(f"{row.part} {row.round} {row.engine}: {figures} (load {row.load})", flush=True)
         except Exception as error:
             self.failed = True
             print(f"{what} FAILED: {type(error).__name__}: {error}", flush=True)
-            return
-        self.rows += rows
-        self.keep()
-        for row in rows:
-            figures = ", ".join(f"{name} {figure:g}" for name, figure in row.figures.items())
-            print(f"{row.part} {row.round} {row.engine}: {figures} (load {row.load})", flush=True)
 
     def keep(self) -> dict[str, Any]:
         """Write the file, where one is wanted, and give what it holds."""
@@ -170,9 +168,15 @@ def _one(world: World, part: str, name: str, round_: int) -> list[Row]:
 
 
 def _pure(rounds: int) -> dict[str, float | None]:
+<<<<<<< HEAD
     """What `decisioning bench engine` says of the pure engine."""
     command = [sys.executable, "-m", "decisioning", "bench", "engine", "--rules", "rules/retail.yaml"]
     done = subprocess.run([*command, "--rounds", str(rounds), "--json"], cwd=ROOT, capture_output=True, check=True)
+=======
+    """The ratios that `decisioning bench engine` gives of the pure engine."""
+    command = [sys.executable, "-m", "decisioning", "bench", "engine", "--rounds", str(rounds), "--json"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
+>>>>>>> bench
     found: dict[str, float | None] = orjson.loads(done.stdout)["ratios"]
     return found
 

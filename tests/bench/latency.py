@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from tests.bench.engine import Engine
+from tests.bench.engine import Engine, Process
 from tests.bench.load import Live, Sent, quantile
 from tests.bench.worker import FullWorker
 from tests.bench.world import Row, World, row, trivial
@@ -31,10 +31,11 @@ def latency(world: World, label: str, engine: Engine, round_: int) -> list[Row]:
         begin(live, events)
         rows = []
         for rate, seconds in world.size.rates:
-            busy = process.cpu
+            begun, used = time.perf_counter(), _used(world, process)
             figures = paced(live, events, rate, seconds)
-            cpu = (process.cpu - busy) / seconds
-            rows.append(row("latency", label, round_, rate=rate, **figures, busy=round(cpu, 3)))
+            taken = time.perf_counter() - begun
+            busy = {name: round((cpu - used[name]) / taken, 3) for name, cpu in _used(world, process).items()}
+            rows.append(row("latency", label, round_, rate=rate, **figures, **busy))
         process.check()
         return rows
     finally:
@@ -42,6 +43,11 @@ def latency(world: World, label: str, engine: Engine, round_: int) -> list[Row]:
             live.close()
         process.kill()
         world.forget(run)
+
+
+def _used(world: World, process: Process) -> dict[str, float]:
+    """Processor seconds of all who take part: below the machine's cores together, or somebody waits for a core."""
+    return {"busy": process.cpu, "broker_busy": world.broker_cpu, "load_busy": time.process_time()}
 
 
 def begin(live: Live, events: Iterator[Sent]) -> None:

@@ -17,7 +17,7 @@ _SPEED: Final = ("throughput", "events_per_s")
 _AT: Final = 1000
 _SHOWN: Final[Mapping[str, Sequence[str]]] = {
     "throughput": ("events_per_s", "events", "cpu_us", "broker_cpu_us", "first_s", "rss_mb"),
-    "latency": ("p50_ms", "p99_ms", "p999_ms", "max_ms", "answers", "unanswered", "busy"),
+    "latency": ("p50_ms", "p99_ms", "p999_ms", "max_ms", "answers", "unanswered", "busy", "broker_busy", "load_busy"),
     "restore": ("seconds", "cpu_s", "records"),
     "failover": ("seconds",),
     "scale": ("events_per_s", "cpu_us", "broker_cpu_us", "cores"),

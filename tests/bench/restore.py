@@ -19,12 +19,13 @@ _PROBES: Final = 44
 _RATE: Final = 20
 
 
-def restore(world: World, label: str, engine: Engine, rounds: int) -> list[Row]:
+def restore(world: World, label: str, engine: Engine, rounds: int) -> Iterator[Row]:
     """Several restarts, each with nothing on disk; the changelog grows by a few records from one to the next."""
     run = world.run(engine)
     try:
         fill(world.kafka.inside, _changelog(world, engine, run))
-        return [_once(world, label, engine, run, number) for number in range(1, rounds + 1)]
+        for number in range(1, rounds + 1):
+            yield _once(world, label, engine, run, number)
     finally:
         world.forget(run)
 

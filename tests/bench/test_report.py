@@ -15,7 +15,9 @@ def speed(engine: str, round_: int, rate: float) -> Row:
 
 def wait(engine: str, rate: float, p99: float) -> Row:
     """A round's latency."""
-    figures = dict.fromkeys(("p50_ms", "p999_ms", "max_ms", "answers", "unanswered", "busy"), 1.0)
+    figures = dict.fromkeys(
+        ("p50_ms", "p999_ms", "max_ms", "answers", "unanswered", "busy", "broker_busy", "load_busy"), 1.0
+    )
     return Row("latency", engine, 1, 0.5, {**figures, "rate": rate, "p99_ms": p99})
 
 
