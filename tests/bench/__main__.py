@@ -168,15 +168,9 @@ def _one(world: World, part: str, name: str, round_: int) -> list[Row]:
 
 
 def _pure(rounds: int) -> dict[str, float | None]:
-<<<<<<< HEAD
-    """What `decisioning bench engine` says of the pure engine."""
-    command = [sys.executable, "-m", "decisioning", "bench", "engine", "--rules", "rules/retail.yaml"]
-    done = subprocess.run([*command, "--rounds", str(rounds), "--json"], cwd=ROOT, capture_output=True, check=True)
-=======
     """The ratios that `decisioning bench engine` gives of the pure engine."""
     command = [sys.executable, "-m", "decisioning", "bench", "engine", "--rounds", str(rounds), "--json"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
->>>>>>> bench
     found: dict[str, float | None] = orjson.loads(done.stdout)["ratios"]
     return found
 
