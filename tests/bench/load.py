@@ -11,8 +11,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.bench.engine import PARTITIONS
 from tests.streaming.live import patiently
 
-_LOOK: Final = 0.0005
-"""Seconds to wait for an answer before looking whether an event is due."""
+_LOOK: Final = 0.001
+"""Seconds to wait for an answer before looking whether an event is due: the least that librdkafka can wait. Less is no
+wait at all, and the load would take a core from the engines."""
 
 
 class Sent(NamedTuple):
@@ -114,7 +115,7 @@ class Live:
                 self._publish(next(events))
                 sent += 1
             self._producer.poll(0)
-            self._take(min(_LOOK, max(0.0, sent / rate - elapsed)))
+            self._take(_LOOK)
 
     def settle(self, seconds: float) -> int:
         """Wait so long for what is still unanswered; how many are in the end. Those are forgotten."""
