@@ -27,7 +27,7 @@ def test_a_finding_is_found() -> None:
     """The player itself is no flatterer: a worker that goes on where it should have refused is a finding."""
     (plain,) = (one for one in SCENARIOS if one.name == "F25")
     goes_on = plain._replace(steps=(plain.steps[0], plain.steps[2]))
-    result = play(goes_on, 1, patience=4.0)
+    result = play(goes_on, 1, patience=15.0)
     assert any("goes on (ready: True), instead of a refusal" in line for line in result.findings)
 
 

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from decisioning.streaming.acls import Acl, acls
 from decisioning.streaming.settings import Settings
@@ -16,8 +23,8 @@ from decisioning.streaming.topics import TOPICS
 from tests.kafka.certificates import Authority
 from tests.kafka.cluster import RealKafka
 from tests.kafka.config import SUPER
+from tests.streaming.history import products
 from tests.streaming.live import Live, WorkerProcess, until
-from tests.streaming.records import event
 from tests.streaming.test_app import greet, request
 
 pytestmark = pytest.mark.kafka
@@ -41,18 +48,18 @@ class Guarded:
 
     def allow(self, row: Acl) -> None:
         """Grant one row."""
-        for done in self.kafka.admin.create_acls([_binding(row)]).values():
+        for done in self.kafka.admin.create_acls([_of(row, AclBinding)]).values():
             done.result(30)
 
     def withdraw(self, row: Acl) -> None:
         """Take one row away."""
-        for done in self.kafka.admin.delete_acls([_binding(row)]).values():
+        for done in self.kafka.admin.delete_acls([_of(row, AclBindingFilter)]).values():
             assert len(done.result(30)) == 1
 
 
-def _binding(row: Acl) -> Any:
+def _of(row: Acl, shape: type) -> Any:
     kind = ResourceType.TOPIC if row.resource == "Topic" else ResourceType.GROUP
-    return AclBinding(
+    return shape(
         kind, row.name, ResourcePatternType.LITERAL, "User:worker", "*", _OPERATIONS[row.operation],
         AclPermissionType.ALLOW,
     )  # fmt: skip
@@ -83,7 +90,7 @@ def work_of_every_kind(live: Live) -> None:
     live.publish("contact-requests", request("c-1", "2026-03-02T11:00:00Z", "r-2"), "c-2")  # forwarded by the relay
     live.publish("orders", b"rubbish", "c-1")
     live.publish("products", b"rubbish", "sku")
-    live.publish("orders", event("product.described", of="PEN", id_="p", sku="PEN", category="pens"), "PEN")
+    live.publish("orders", products()[0].value, products()[0].key)  # passed on to the topic that it belongs on
     live.flush()
 
 

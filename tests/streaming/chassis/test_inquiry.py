@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from decisioning.streaming.chassis.epoch import HEARTBEAT
 from tests.streaming.chassis.harness import Cluster, until
 from tests.streaming.chassis.toy_worker import CHANGELOG
 
@@ -36,6 +37,9 @@ def test_a_store_of_another_changelog_is_refused(cluster: Cluster) -> None:
     run(cluster, 50)
     with Cluster(cluster.folder) as other:
         run(other, 400, "x")
+        for number in range(2 * 400):  # longer than the store, however the slices fell
+            other.send(CHANGELOG, HEARTBEAT.decode(), b"beat", partition=number % other.partitions)
+        other.flush()
         before = other.count(CHANGELOG)
         stranger = other.worker("w")
         assert stranger.exit_code() == 73, stranger.errors

@@ -182,10 +182,10 @@ def test_a_second_worker_joins_and_leaves(cluster: Cluster, standbys: int) -> No
     With standbys each also keeps the other's stores warm, and goes on from there (T45).
     """
     # The mock broker gives members a second less than their session to join again, then goes on without them.
-    first = cluster.worker("w", restarts=9, session_ms=2500, standbys=standbys).ready()
+    first = cluster.worker("w", restarts=30, session_ms=5000, standbys=standbys).ready()
     fill(cluster, 0, 600)
     cluster.answered(600)
-    second = cluster.worker("x", restarts=9, session_ms=2500, standbys=standbys).ready()
+    second = cluster.worker("x", restarts=30, session_ms=5000, standbys=standbys).ready(60)
     fill(cluster, 600, 1200)
     cluster.answered(1800)
     second.leave()
