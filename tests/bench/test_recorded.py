@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.bench.recorded import facts, recorded
 
 
@@ -21,6 +23,7 @@ def test_no_two_customers_share_a_key_or_a_request() -> None:
     assert len(found) < 3 * len(facts())
 
 
+@pytest.mark.long
 def test_events_come_in_the_order_of_time() -> None:
     """As they were recorded."""
     stamps = [one.at or 0 for one in recorded(1_000)]

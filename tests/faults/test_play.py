@@ -23,6 +23,7 @@ def test_a_fault_leaves_no_trace(scenario: Scenario) -> None:
     assert result.decisions > 50
 
 
+@pytest.mark.long
 def test_a_finding_is_found() -> None:
     """The player itself is no flatterer: a worker that goes on where it should have refused is a finding."""
     (plain,) = (one for one in SCENARIOS if one.name == "F25")
