@@ -30,7 +30,9 @@ from tests.streaming.test_app import greet, request
 pytestmark = pytest.mark.kafka
 
 ALL = acls(Settings())
-NEEDED = [row for row in ALL if row.operation != "DescribeConfigs"]
+LATER = {("Read", "state-changelog"), ("Read", "decisioning-broadcast")}
+"""Missed only where there is something to restore, or a letter of an earlier run to take up: not at a first start."""
+NEEDED = [row for row in ALL if row.operation != "DescribeConfigs" and (row.operation, row.name) not in LATER]
 NAMES = [topic.name for topic in TOPICS]
 SECONDS = 15.0
 _OPERATIONS = {
@@ -117,9 +119,10 @@ def test_each_is_needed(guarded: Guarded, tmp_path: Path, row: Acl) -> None:
             work_of_every_kind(live)
             worker = live.worker()
             code, said = ended(worker)
+            waits = not code and worker.page("/readyz")[0] == 503
             guarded.kafka.delete_topics(NAMES)
-        assert code, f"it went on as if nothing were missing: {said}"
-        assert row.name in said, said
+        assert code or waits, f"it went on as if nothing were missing: {said}"
+        assert waits or row.name in said, said
         assert "Traceback" not in said
         assert "pass-word" not in said
     finally:
