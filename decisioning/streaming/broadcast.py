@@ -81,9 +81,8 @@ class Broadcast:
             crash(TOPICS, str(error))
         except KafkaError as error:
             kind = type(error).__name__
-            crash(
-                UNKNOWN, f"{', '.join(self._topics)} cannot be read on ({kind}); a restart reads it from the beginning"
-            )
+            names, text = ", ".join(self._topics), " ".join(map(str, error.args))
+            crash(UNKNOWN, f"{names} cannot be read on ({kind}: {text}); a restart reads it from the beginning")
 
     async def _read(self) -> None:
         counts = await partition_counts(self._settings, self._topics)
@@ -105,8 +104,9 @@ class Broadcast:
             while True:
                 await self._take(consumer)
                 self._check_partitions(consumer, counts)
-        finally:
+        except asyncio.CancelledError:  # an error ends the process at once: over TLS a goodbye may take half a minute
             await consumer.stop()
+            raise
 
     async def _catch_up(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
         """Reads up to `ends`, or as far as there is anything.

@@ -87,6 +87,9 @@ def keep_up(broker: Live, workers: dict[str, WorkerProcess]) -> None:
     until(both, 60, "two workers")
 
 
+@pytest.mark.mock(
+    "two running workers see what is told at once on several topics in Kafka's order, not in that of time"
+)
 def test_two_workers_say_what_the_sequential_run_says(broker: Live) -> None:
     """Decision by decision, in each subject's order; nobody is linked twice, nothing is lost on the way."""
     parts = [
