@@ -132,6 +132,29 @@ def test_each_is_needed(guarded: Guarded, tmp_path: Path, row: Acl) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("name", ["decisions", "state-changelog", "purchases", "decisioning"])
+def test_what_is_revoked_while_it_works_ends_it(guarded: Guarded, tmp_path: Path, name: str) -> None:
+    """Within 15 seconds, with a line that names it (F23); once it is granted again a restart does all that waited."""
+    (row,) = (row for row in NEEDED if row.name == name and row.operation in ("Read", "Write") and (
+        row.operation == "Write") == (name in ("decisions", "state-changelog")))  # fmt: skip
+    with Live(tmp_path, on=guarded.kafka, **guarded.settings) as live:
+        worker = live.worker().ready()
+        guarded.withdraw(row)
+        try:
+            work_of_every_kind(live)
+            code, said = ended(worker)
+        finally:
+            guarded.allow(row)
+        assert code, f"it went on as if nothing were missing: {said}"
+        assert row.name in said or row.resource.lower() in said, said
+        assert "pass-word" not in said
+        worker = live.worker().ready()
+        until(lambda: live.distinct() == 2, what="the decisions")
+        assert worker.term(90) == 0, worker.output
+        guarded.kafka.delete_topics(NAMES)
+
+
+@pytest.mark.long
 def test_what_may_not_be_described_is_named_and_starts(guarded: Guarded, tmp_path: Path) -> None:
     """Without DescribeConfigs a worker cannot check a topic's configuration; it says so and works."""
     (row,) = (row for row in ALL if row.operation == "DescribeConfigs" and row.name == "state-changelog")
