@@ -16,6 +16,7 @@ Outputs that were said and not committed are void from then on: their records ca
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -48,27 +49,19 @@ class Adopted(NamedTuple):
 
 
 async def adopt(config: ChassisConfig, partition: int, send: Send, left_behind: Sequence[Path] = ()) -> Adopted:
-    """Carry one partition over; `left_behind` are data directories of stopped workers.
+    """Carry one partition over; `left_behind` are data directories of stopped workers, the newest of which counts.
 
-    Raises `StoreError` where the changelog is empty and none of them holds the partition, or several do, differently.
+    Raises `StoreError` where the changelog is empty and none of those named holds the partition.
     """
-    with TemporaryDirectory() as folder:
-        kept = Store(Path(folder), cache=Cache(1 << 23), memtable_bytes=config.memtable_bytes)
-        try:
-            offset = await send(Output(config.changelog, TAKEOVER, b"topics adopt", (), partition))
-            if offset:
-                async for records in stretch(config, partition, 0, offset):
-                    kept.restore(records)
-            source, copied = kept, False
-            if next(kept.states(), None) is None and left_behind:
-                source, copied = _newest(config, partition, left_behind), True
-            try:
-                return Adopted(partition, await _carry(config, partition, send, source, offset, copied), copied)
-            finally:
-                if copied:
-                    source.close()
-        finally:
-            kept.close()
+    with TemporaryDirectory() as folder, closing(_store(config, Path(folder))) as kept:
+        offset = await send(Output(config.changelog, TAKEOVER, b"topics adopt", (), partition))
+        if offset:
+            async for records in stretch(config, partition, 0, offset):
+                kept.restore(records)
+        if left_behind and next(kept.states(), None) is None:
+            with closing(_newest(config, partition, left_behind)) as source:
+                return Adopted(partition, await _carry(config, partition, send, source, offset, True), True)
+        return Adopted(partition, await _carry(config, partition, send, kept, offset, False), False)
 
 
 async def _carry(
@@ -107,7 +100,7 @@ def _of(epoch: int, record: bytes) -> bytes:
 def _newest(config: ChassisConfig, partition: int, left_behind: Sequence[Path]) -> Store:
     """The local store that has seen most of the changelog."""
     paths = [path_of(data, config.changelog, partition) for data in left_behind]
-    found = [Store(path, cache=Cache(1 << 23), memtable_bytes=config.memtable_bytes) for path in paths if path.is_dir()]
+    found = [_store(config, path) for path in paths if path.is_dir()]
     if not found:
         raise StoreError(
             f"changelog {config.changelog}[{partition}] is empty and no directory named holds its states:"
@@ -118,3 +111,7 @@ def _newest(config: ChassisConfig, partition: int, left_behind: Sequence[Path]) 
         if store is not best:
             store.close()
     return best
+
+
+def _store(config: ChassisConfig, path: Path) -> Store:
+    return Store(path, cache=Cache(1 << 23), memtable_bytes=config.memtable_bytes)
