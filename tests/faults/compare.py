@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, TopicPartition
 
-from tests.faults.judge import judge, kafka_for
+from tests.faults.judge import kafka_for, played
 from tests.faults.play import Play
 from tests.faults.scenario import SCENARIOS, Scenario
 from tests.faults.stock import APP, CHANGELOG, DECISIONS, SOURCES
@@ -177,15 +177,9 @@ def stock(scenario: Scenario, seed: int, tier: str, say: Callable[[str], None]) 
 def ours(scenario: Scenario, seed: int, tier: str, say: Callable[[str], None]) -> Counts:
     """Decisioning under the same."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        kafka = kafka_for(scenario, tier, Path(folder) / "kafka")
-        world = Ours(Path(folder), kafka, dict(scenario.settings))
-        with closing(kafka), world.live:
-            run = Play(scenario, seed, world, say)
-            run.run()
-            report = judge(run)
-            names = SOURCES
-            stuck = sum(len(world.live.read(topic)) - world.live.committed(topic) for topic in names)
+    with played(scenario, seed, tier, say) as (run, report):
+        live = run.world.live
+        stuck = sum(len(live.read(topic)) - live.committed(topic) for topic in SOURCES)
     return Counts(
         report.records, len(report.lost) + len(report.unanswered), report.repeats, len(report.divergent), stuck,
         len(report.stale), len(run.exits), time.monotonic() - began,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -108,19 +108,29 @@ def kafka_for(scenario: Scenario, tier: str, folder: Path, further: Sequence[str
     return real(folder, scenario, further)
 
 
-def play(
-    scenario: Scenario, seed: int, *, tier: str = "A", patience: float = SILENT + 10, say: Callable[[str], None] = print
-) -> Result:
-    """Play a scenario under a seed on a Kafka of its own; `patience`: seconds in which a refusal must come."""
-    began = time.monotonic()
+@contextmanager
+def played(
+    scenario: Scenario, seed: int, tier: str, say: Callable[[str], None], patience: float | None = None
+) -> Iterator[tuple[Play, Report]]:
+    """A scenario played to our worker on a Kafka of its own, which stands until the block ends, and what was found."""
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         kafka = kafka_for(scenario, tier, Path(folder) / "kafka")
         ours = Ours(Path(folder), kafka, dict(scenario.settings))
         with closing(kafka), ours.live:
             run = Play(scenario, seed, ours, say)
-            run.patience = patience
+            if patience is not None:
+                run.patience = patience
             run.run()
-            report = judge(run)
+            yield run, judge(run)
+
+
+def play(
+    scenario: Scenario, seed: int, *, tier: str = "A", patience: float = SILENT + 10, say: Callable[[str], None] = print
+) -> Result:
+    """Play a scenario under a seed on a Kafka of its own; `patience`: seconds in which a refusal must come."""
+    began = time.monotonic()
+    with played(scenario, seed, tier, say, patience) as (run, report):
+        pass
     divergent = len(report.divergent) + sum(line.startswith("I2") for line in run.findings)
     return Result(
         scenario.name, seed, run.findings, len(report.lost) + len(report.unanswered), divergent, report.repeats,
