@@ -13,6 +13,7 @@ declaration, transactions, windows, agents with concurrency (T4, T8, T16, T24, T
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import time
@@ -58,6 +59,8 @@ __all__ = ["App", "Progress", "build", "run", "serve"]
 
 M = TypeVar("M")
 S = TypeVar("S")
+
+_YOUNG = 50_000  # objects
 
 
 class Progress(NamedTuple):
@@ -336,11 +339,23 @@ def build(job: Job[M, S], config: ChassisConfig, observer: Observer | None = Non
     return app
 
 
+def calm_collector() -> None:
+    """Spare the garbage collector what stays, and have it look at the rest once in many thousand objects.
+
+    A slice in flight holds thousands of records, states and outputs that are no garbage; looked at every 700 objects,
+    as is Python's default, they cost a quarter of the chassis' time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG, 20, 100)
+
+
 async def serve(app: App, *, on_ready: Callable[[], None] | None = None) -> None:
     """Run `app` in this event loop until SIGTERM or SIGINT; return when all it began is finished and committed.
 
     `on_ready` is called once, when it first takes records. Errors do not come back: they end the process.
     """
+    calm_collector()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

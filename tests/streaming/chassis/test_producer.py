@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from decisioning.streaming.chassis.job import Output
-from decisioning.streaming.chassis.producer import Producer, hashed
+from decisioning.streaming.chassis.producer import Ack, Producer, hashed
 from decisioning.streaming.chassis.transport import build
 from tests.streaming.chassis.harness import Cluster
 from tests.streaming.chassis.toy_worker import DEAD, OUT, Toy, config
@@ -65,3 +65,38 @@ async def test_flush_waits_for_records_in_flight(producer: Producer) -> None:
     assert not acks[-1].done()
     await producer.flush()
     assert all(ack.done() and ack.exception() is None for ack in acks)
+
+
+async def test_an_acknowledgement_tells_the_records_own_offset(producer: Producer, cluster: Cluster) -> None:
+    """Many records share a batch, and Kafka acknowledges that; each is still known by where it lies."""
+    acks = await producer.post(Output(OUT, b"k", b"%d" % i) for i in range(50))
+    offsets = [(await ack).offset for ack in acks]
+    assert [m.offset for m in sorted(cluster.read(OUT), key=lambda m: int(m.value or b""))] == offsets
+    assert sorted(set(offsets)) == offsets
+
+
+async def test_who_no_longer_waits_for_a_record_does_not_end_the_wait_for_others(producer: Producer) -> None:
+    """Dead letters and a lane's outputs may share a batch."""
+    acks = await producer.post(Output(OUT, b"k", b"x") for _ in range(3))
+    given_up = asyncio.ensure_future(acks[1])
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.gather(acks[2])
+    assert acks[1].done()
+    assert acks[1].exception() is None
+
+
+async def test_a_refused_batch_refuses_each_of_its_records() -> None:
+    """Nobody is told that a record is safe when it is not."""
+    batch = asyncio.get_running_loop().create_future()
+    acks = [Ack(batch, place) for place in range(3)]
+    waiting = asyncio.ensure_future(acks[0])
+    await asyncio.sleep(0)
+    batch.set_exception(RuntimeError("refused"))
+    told: list[Any] = [waiting, *acks[1:]]
+    for ack in told:
+        with pytest.raises(RuntimeError, match="refused"):
+            await ack
+    with pytest.raises(RuntimeError, match="refused"):
+        acks[2].result()
+    assert isinstance(acks[2].exception(), RuntimeError)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 import pytest
 
+from decisioning.streaming.chassis.transport import calm_collector
 from tests.streaming.chassis.harness import Cluster, until
 from tests.streaming.chassis.toy_worker import CHANGELOG, DEAD, OUT
 
@@ -193,3 +195,15 @@ def test_a_second_worker_joins_and_leaves(cluster: Cluster, standbys: int) -> No
     cluster.answered(2400)
     first.leave()
     finish(cluster)
+
+
+def test_the_collector_lets_what_stays_in_peace() -> None:
+    """What is there when a worker begins is never looked at again, and what is young seldom."""
+    before = gc.get_threshold()
+    try:
+        calm_collector()
+        assert gc.get_freeze_count() > 0
+        assert gc.get_threshold()[0] > before[0]
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
