@@ -32,6 +32,7 @@ CORE = [
     "reasons",
     "state.order",
     "state.model",
+    "state.codec",
     "state.memory",
     "state.orders",
     "state.purchases",

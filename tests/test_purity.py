@@ -58,6 +58,7 @@ ALSO = {
     "zones.py": {"importlib", "importlib.resources", "zoneinfo"},
     "condition.py": {"cel_expr_python"},  # evaluates a text over values that it is given; zones and loops are bound
     "suppress/ineligible.py": {"pydantic_core", "pydantic.json_schema"},
+    "state/codec.py": {"zstandard"},  # bytes in, bytes out; no level of it asks for threads
     "vocabulary.py": {"types"},
     "suppress/blackout.py": {"holidays"},  # calendars computed from rules, asked for when a rulebook names a country
 }

@@ -1,11 +1,6 @@
 """What we remember of one customer, and the three ways it changes.
 
-`fold` takes in what happened, `record` what we said, `erase` empties; `loads` and `dumps` are its bytes. The first
-byte of a record is the version of its format, so that an older one can be read and a newer one is refused.
-
-A format may grow without a new number, by fields appended to `State`: then a second byte counts how often it has. A
-program that knows fewer of them keeps the rest as it is and writes it back, so that an upgrade can be taken back and
-made again, and nothing is lost (`Grown`). Any other change, one within a field too, needs a new number.
+`fold` takes in what happened, `record` what we said, `erase` empties; `loads` and `dumps` are its bytes.
 """
 
 from __future__ import annotations
@@ -13,59 +8,15 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
 from decisioning.decision import Candidate
-from decisioning.errors import StateTooNew, StateUnreadable
 from decisioning.state import memory, purchases
+from decisioning.state.codec import VERSION, dumps, loads
 from decisioning.state.fold import fold, names_unknown
 from decisioning.state.model import MAX_ACTS, MAX_DEFERRED, MAX_WAITING_BYTES, Act, Deferred, Scope, State
 
-VERSION: Final = 2
-_decoder: Final = msgspec.json.Decoder(State)
 _encode: Final = msgspec.json.Encoder().encode
-_items: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_FIELDS: Final = len(State.__struct_fields__)
-
-
-class Grown(State, frozen=True, array_like=True, gc=False):
-    """A state by a newer program of the same format: what it knows more is kept, as JSON, until it comes back.
-
-    Whatever changes a state with `replace` keeps that; `erase`, which begins anew, does not.
-    """
-
-    growth: int = 0
-    rest: tuple[bytes, ...] = ()
-
-
-def loads(body: bytes) -> State:
-    """The state in a stored record; StateUnreadable when it does not parse, StateTooNew when a newer version wrote
-    it."""
-    if not body:
-        raise StateUnreadable("the stored state is empty")
-    if body[0] > VERSION:
-        raise StateTooNew(
-            f"the stored state has format {body[0]}, this version reads up to {VERSION}: run the newer one"
-        )
-    try:
-        return _decoder.decode(body[1:]) if body[1:2] == b"[" else _grown(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise StateUnreadable(f"the stored state does not parse ({type(error).__name__})") from None
-
-
-def dumps(state: State) -> bytes:
-    """The record to store: one byte of version, then JSON; the same bytes for the same state."""
-    if type(state) is Grown:
-        known = _encode(State(*astuple(state)[:_FIELDS]))
-        return bytes([VERSION, state.growth]) + b",".join([known[:-1], *state.rest]) + b"]"
-    return bytes([VERSION]) + _encode(state)
-
-
-def _grown(body: bytes) -> Grown:
-    items = _items(body[2:])
-    known = _decoder.decode(b"[" + b",".join(items[:_FIELDS]) + b"]")
-    fields = [*astuple(known), body[1], tuple(bytes(item) for item in items[_FIELDS:])]
-    return Grown(*fields)
 
 
 def record(state: State, act: Act) -> State:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.kafka.cluster import RealKafka
+from tests.legible import legible
 from tests.streaming.live import Live, until
 from tests.streaming.records import event
 from tests.streaming.test_app import greet, request
@@ -36,9 +37,10 @@ def lives(live: Live) -> None:
 
 
 def written(folder: Path, live: Live) -> bytes:
-    """Every byte of the changelog's segments on the broker's disk, and of the local store's live records."""
+    """What can be read in the changelog's segments on the broker's disk, and in the local store's live records."""
     segments = [path.read_bytes() for path in sorted(folder.rglob("state-changelog-*/*.log"))]
-    return b"".join([*segments, *(record for states in live.stored().values() for record in states.values())])
+    stored = [record for states in live.stored().values() for record in states.values()]
+    return b"".join(legible(one) for one in [*segments, *stored])
 
 
 def test_no_trace_is_left_after_compaction(tmp_path: Path) -> None:

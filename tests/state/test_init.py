@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
-import pytest
-from msgspec.structs import replace
-
 from decisioning.decision import Candidate, Trigger
-from decisioning.errors import StateTooNew, StateUnreadable
-from decisioning.state import VERSION, Act, Deferred, State, dumps, erase, full, loads, postpone, record, sweep
+from decisioning.state import Act, Deferred, State, dumps, erase, full, loads, postpone, record, sweep
 from decisioning.state.model import MAX_ACTS, MAX_DEFERRED, MAX_WAITING_BYTES, Order
 from tests.builders import (
-    CUSTOMER,
     Story,
     asked,
     bereaved,
@@ -21,7 +14,6 @@ from tests.builders import (
     case_opened,
     delivered,
     eta_changed,
-    granted,
     lives,
     offer,
     only,
@@ -71,60 +63,6 @@ def test_a_full_life_survives_its_bytes(story: Story) -> None:
     assert all((state.cases, state.promises, state.life, state.repetitions, state.attributes))
     assert loads(dumps(state)) == state
     assert dumps(loads(dumps(state))) == dumps(state)
-
-
-def test_the_first_byte_is_the_formats_version() -> None:
-    """So that an older format can be told from a newer one before anything is parsed."""
-    assert dumps(State("c"))[0] == VERSION
-
-
-def test_a_newer_format_is_refused_by_its_own_name() -> None:
-    """It must be read by the newer version, not guessed at."""
-    with pytest.raises(StateTooNew, match="run the newer one"):
-        loads(bytes([VERSION + 1]) + dumps(State("c"))[1:])
-
-
-def grown(state: State, *more: object, times: int = 1) -> bytes:
-    """The record that a newer program would store, whose `State` has these further fields."""
-    fields = json.loads(dumps(state)[1:])
-    return bytes([VERSION, times]) + json.dumps([*fields, *more], separators=(",", ":")).encode()
-
-
-def test_an_upgrade_that_is_taken_back_loses_nothing() -> None:
-    """Fields that only a newer program knows come through whatever we do, and are there when it comes back."""
-    before = State("c-1", now=7, lost=("cases",))
-    raw = grown(before, {"kind": "loyalty"}, [1, [2]], None, times=3)
-    state = loads(raw)
-    assert dumps(state) == raw
-    assert (state.subject, state.now, state.lost, state.wake_at) == ("c-1", 7, ("cases",), None)
-    later = replace(state, now=9)
-    assert dumps(later) == grown(replace(before, now=9), {"kind": "loyalty"}, [1, [2]], None, times=3)
-    assert dumps(loads(dumps(later))) == dumps(later)
-
-
-def test_what_happens_between_is_folded_and_the_rest_is_kept() -> None:
-    """A whole story over a grown state ends as over a plain one, with the rest behind it."""
-    plain, ahead = Story(), Story()
-    for story in (plain, ahead):
-        story.at("2026-03-01 09:00", granted(), bought("A", order="o-1"))
-    ahead.run.states[CUSTOMER] = loads(grown(ahead.state, "more"))
-    for story in (plain, ahead):
-        story.at("2026-03-05 09:00", asked(offer()), case_opened(order_id="o-1"))
-    assert dumps(ahead.state) == grown(plain.state, "more")
-
-
-def test_erasure_keeps_nothing_that_we_do_not_know() -> None:
-    """The rest may hold anything of the person."""
-    raw = dumps(erase(loads(grown(State("c-1"), "canary"))))
-    assert b"canary" not in raw
-    assert raw[1:2] == b"["
-
-
-@pytest.mark.parametrize("body", [b"", b"\x01", b"\x01{}", b"\x01[", b"\x01\xff", b"\x01" + b"[" * 100_000, b"\x00[]"])
-def test_what_does_not_parse_is_unreadable(body: bytes) -> None:
-    """One kind of error for all, so that the customer can be degraded and counted."""
-    with pytest.raises(StateUnreadable):
-        loads(body)
 
 
 def test_acts_are_bounded_and_what_counts_goes_last() -> None:

@@ -18,6 +18,7 @@ from decisioning.streaming.chassis.store import OUTBOX
 from decisioning.streaming.erasure import HEADER, render, traces, within
 from decisioning.streaming.settings import Settings
 from decisioning.streaming.topics import plan
+from tests.legible import legible
 from tests.streaming.live import Live, until
 from tests.streaming.records import event, record
 from tests.streaming.test_worker import Bench
@@ -91,7 +92,8 @@ def compacted(broker: Live) -> dict[tuple[int, bytes], bytes]:
 
 def seen(text: bytes) -> set[bytes]:
     """The canaries in these bytes."""
-    return {canary for canary in CANARIES if canary in text}
+    plain = legible(text)
+    return {canary for canary in CANARIES if canary in plain}
 
 
 def outbox_left(broker: Live) -> int:

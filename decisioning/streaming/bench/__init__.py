@@ -36,6 +36,7 @@ from decisioning.streaming.demo.shop import history
 WHOLE: Final = ("parse", "load", "decide", "dump", "say")
 """Bytes to event; bytes to state; what the engine does; state to bytes; decisions to bytes."""
 STAGES: Final = ("parse", "load", *PARTS, REST, "dump", "say")
+_json: Final = msgspec.json.Encoder().encode
 """The same with `decide` by its stages: `holds` are those renewed, `rest` the questions and decisions made."""
 Work = Sequence[Sequence[bytes]]
 """Event bytes in their order; each run of them begins with nobody known and an empty catalogue."""
@@ -191,11 +192,13 @@ def _handle(
     run.states[key] = after
     run.events += 1
     run.decisions += len(said)
-    run.spent["floor"] += _floor([value] if body is None else [value, body[1:]], [after[1:], *said])
+    known = [] if before is None else [_json(before)]
+    run.spent["floor"] += _floor([value, *known], [_json(step.state), *said])
 
 
 def _floor(read: Iterable[bytes], written: Iterable[bytes]) -> int:
-    """Decode the event and the state that was; encode the state that is and what was said."""
+    """Decode the event and the state that was; encode the state that is and what was said. All as JSON, which our
+    stored states no longer are: the floor is what a program that decides nothing would do."""
     trees = [orjson.loads(one) for one in written]
     began = clock()
     for one in read:
