@@ -153,6 +153,7 @@ def config_of(settings: Settings) -> ChassisConfig:
         unfinished=settings.lane_records,
         idle_wait_ms=settings.idle_wait_ms,
         outbox_bytes=settings.outbox_bytes,
+        cached_bytes=settings.state_cache_bytes,
         commit_ms=settings.commit_interval_ms,
         session_ms=settings.session_timeout_ms,
         heartbeat_ms=min(3000, settings.session_timeout_ms // 4),

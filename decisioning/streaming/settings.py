@@ -165,6 +165,11 @@ class Settings(BaseSettings):
         ge=1024 * 1024,
         description="Bytes of outputs a partition keeps for repetition until its commit; full = a commit at once.",
     )
+    state_cache_bytes: int = Field(
+        default=128 * 1024 * 1024,
+        ge=0,
+        description="Bytes of memory, about, for the states of recent customers, decoded and at hand; 0 = none.",
+    )
     max_event_bytes: int = Field(
         default=1024 * 1024,
         ge=1024,

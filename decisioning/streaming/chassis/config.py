@@ -75,8 +75,10 @@ class ChassisConfig:
     """Wakes of one lane that are published and not yet handled."""
     stall_seconds: float = 30.0
     """After so long with work and no finished slice the process ends."""
-    cached_states: int = 2048
-    """Decoded states that a lane keeps at hand after they are written."""
+    cached_bytes: int = 128 * 1_048_576
+    """Memory for decoded states that are kept at hand after they are written, shared by the lanes of a worker."""
+    decoded_ratio: int = 16
+    """Bytes of memory that a decoded state takes for each byte of its record."""
     cache_bytes: int = 64 * 1_048_576
     """Block cache, shared by all local stores."""
     memtable_bytes: int = 4 * 1_048_576

@@ -23,6 +23,7 @@ from typing import Generic, TypeVar, cast
 import msgspec
 
 from decisioning.streaming.chassis.assignment import POSITIONS, Positions
+from decisioning.streaming.chassis.cache import AtHand
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.epoch import HEARTBEAT, intruders
 from decisioning.streaming.chassis.header import FormatError, Header, pack, read, unpack
@@ -65,8 +66,8 @@ class Lane(Generic[M, S]):
         self.unfinished = [0 for _ in config.topics]
         """Records of each topic that are taken in and not finished."""
         self._overlay: dict[bytes, Held[S]] = {}
-        self._cache: dict[bytes, Held[S]] = {}
-        """What the overlay let go of, the newest last: the same as the store has, already decoded."""
+        self.at_hand: AtHand[S] = AtHand(config.cached_bytes, config.decoded_ratio)
+        """What the overlay let go of: the same as the store has, already decoded."""
         self._woken: dict[bytes, int] = {}
         self._cursor: bytes | None = None
         self._expired: list[tuple[bytes, Sequence[bytes]]] = []
@@ -201,7 +202,7 @@ class Lane(Generic[M, S]):
         key, message = said
         if index == self._relay and key in self._woken:
             del self._woken[key]  # its wake has arrived, whatever the job makes of it
-        held = self._dirty.get(key) or self._overlay.get(key) or self._cache.get(key) or self._fetch(key)
+        held = self._dirty.get(key) or self._overlay.get(key) or self.at_hand.get(key) or self._fetch(key)
         header = held.header
         if record.offset <= header.marks.get(index, -1):
             self._part.replayed += 1
@@ -235,7 +236,7 @@ class Lane(Generic[M, S]):
         return Held(key, header, None if header.forgotten else self._job.load(key, body), body)
 
     def _header(self, key: bytes) -> Header:
-        held = self._dirty.get(key) or self._overlay.get(key) or self._cache.get(key)
+        held = self._dirty.get(key) or self._overlay.get(key) or self.at_hand.get(key)
         if held is not None:
             return held.header
         raw = self.store.get(raw_key(key))
@@ -351,20 +352,11 @@ class Lane(Generic[M, S]):
             held.pending -= 1
             if not held.pending and held.key not in self._dirty:
                 self._overlay.pop(held.key, None)
-                self._keep(held)
+                self.at_hand.keep(held)
         if part.wakes and self._cursor is not None:
             earliest = min(part.wakes)
             if earliest < self._cursor:
                 self._cursor = earliest
-
-    def _keep(self, held: Held[S]) -> None:
-        cache, key = self._cache, held.key
-        cache.pop(key, None)
-        if held.state is None:
-            return  # its marks may be removed from the store any time
-        cache[key] = held
-        if len(cache) > self._config.cached_states:
-            del cache[next(iter(cache))]
 
     def finished(self, part: Part[S]) -> None:
         """All that `part` said is acknowledged."""

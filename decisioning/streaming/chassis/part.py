@@ -17,7 +17,7 @@ S = TypeVar("S")
 class Held(Generic[S]):
     """A key's state while it is newer than the store."""
 
-    __slots__ = ("body", "due", "header", "key", "pending", "state")
+    __slots__ = ("body", "due", "header", "key", "pending", "state", "weight")
 
     def __init__(self, key: bytes, header: Header, state: S | None, body: bytes | None) -> None:
         self.key = key
@@ -29,6 +29,8 @@ class Held(Generic[S]):
         """The wake that the index holds once all sealed slices are written."""
         self.pending = 0
         """Sealed slices that hold this key and are not in the store yet."""
+        self.weight = 0
+        """Bytes of memory that it counts for while it is kept at hand."""
 
 
 class Part(Generic[S]):

@@ -113,6 +113,8 @@ class Slicer(Generic[M, S]):
         """Begin with these lanes; there are none before."""
         assert not self.lanes, "lanes are opened twice without a drain between"
         self.lanes = {lane.number: lane for lane in lanes}
+        for lane in self.lanes.values():
+            lane.at_hand.budget = self._config.cached_bytes // len(self.lanes)
         self.last_finished = perf_counter()
         self._taking = True
         self._more.set()

@@ -143,7 +143,7 @@ def test_what_was_never_remembered_is_not_said_again(opened: Opened) -> None:
 
 def test_states_newer_than_the_store_are_seen_by_the_next_slice(opened: Opened) -> None:
     """Slices that are on their way to the store stack up in the overlay, until the last of them is written."""
-    lane = opened(cached_states=0)
+    lane = opened(cached_bytes=0)
     parts: list[Part[State]] = []
     for offset in range(4):
         lane.put(0, [event("a", offset)])
@@ -163,13 +163,13 @@ def test_the_cache_is_bounded_and_the_same_as_the_store(opened: Opened) -> None:
     """More keys than the cache holds, and none at all: the states are those of a lane with a large cache."""
     found = []
     for cached in (2, 0, 1000):
-        lane = opened(cached_states=cached)
+        lane = opened(cached_bytes=cached * 2048)  # a state of the toy counts for a little more than half of that
         for turn in range(3):
             for key in range(5):
                 lane.put(0, [event("a", 5 * turn + key, key=b"%d-%d" % (cached, key), id=f"{turn}")])
                 sliced(lane)
         found.append([unpack(lane.store.get(b"%d-%d" % (cached, key)) or b"")[1] for key in range(5)])
-        assert len(lane._cache) <= cached
+        assert lane.at_hand.taken <= cached * 2048
     assert found[0] == found[1] == found[2]
 
 

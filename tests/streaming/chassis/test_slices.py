@@ -155,6 +155,12 @@ async def test_all_lanes_share_a_slice(tmp_path: Path) -> None:
     assert bench.slicer._in_flight == 1
 
 
+async def test_lanes_share_the_memory_for_states_at_hand(tmp_path: Path) -> None:
+    """The budget is the worker's, however many lanes it has at the time."""
+    bench = Bench(tmp_path, lanes=4, cached_bytes=1000)
+    assert [lane.at_hand.budget for lane in bench.lanes] == [250] * 4
+
+
 async def test_a_drain_finishes_what_was_taken_and_takes_no_more(bench: Bench) -> None:
     """It returns when the slices on their way are acknowledged; what waited stays untouched, and closing forgets it."""
     bench.slicer.put("a", 0, [event("a", 0)])
