@@ -106,7 +106,7 @@ class Store:
             self.stale = {name[len(STALE) :] for name, _ in self.scan(STALE)}
             """Names whose last record in the changelog is a stale writer's: their owner has to write them again."""
         except StoreError:
-            self._db.close()
+            self._db = None
             raise
 
     def _read_meta(self, meta: bytes | None) -> None:
@@ -131,7 +131,8 @@ class Store:
         found = self._first_failure = self._first_failure or damage.cause(self.path, error)
         if isinstance(found, StoreDamaged):
             damage.mark(self.path)
-        return found
+        # A copy: what is raised refers to us by its traceback, and an iterator in there keeps RocksDB's lock.
+        return type(found)(*found.args)
 
     @staticmethod
     def batch() -> WriteBatch:
@@ -276,6 +277,8 @@ class Store:
             self._db.close()
         except Exception as error:
             raise self._failed(error) from error
+        finally:
+            self._db = None  # where closing fails, as over a damaged file, only this gives up the lock
 
 
 def _options(cache: Cache, memtable_bytes: int) -> Options:
