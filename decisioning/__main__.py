@@ -144,13 +144,16 @@ def explain(
 
 @app.command(epilog="Example: decisioning schema rulebook > rulebook.json")
 def schema(
-    name: Annotated[str | None, typer.Argument(help="rulebook, cases, event or decision; none: all by name.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME...]", help="rulebook, cases, event, decision, asyncapi; none: all but the last."),
+    ] = None,
     write: Annotated[Path | None, typer.Option("--write", file_okay=False, help="A folder to write them to.")] = None,
 ) -> None:
-    """Print the JSON Schemas of rulebook, cases, event and decision, or write them to a folder."""
+    """Print the JSON Schemas of rulebook, cases, event and decision, or the AsyncAPI document; or write them."""
     from decisioning import desk
 
-    raise Exit(desk.schema(name, write))
+    raise Exit(desk.schema(names or (), write))
 
 
 @app.command(epilog="Example: decisioning tables rules/README.md")

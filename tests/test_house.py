@@ -91,6 +91,7 @@ SHELL = [
     "streaming.erasure",
     "streaming.adopt",
     "streaming.dead_letter",
+    "streaming.asyncapi",
     "streaming.admit",
     "streaming.metrics",
     "streaming.http",
