@@ -1,5 +1,7 @@
 """The door: `decisioning check | test | mutate | explain | schema` for authors, `decide | run | topics | demo | bench`.
 
+Those who connect to it have `send | watch`, in `wire.py`.
+
 Exit codes: 0 fine, 1 the input is at fault, 2 usage, 3 a part is unreachable or refuses. Errors go to stderr, one
 line each. What a command needs is imported by that command, so that authors need no broker and `--help` nothing at all.
 """
@@ -18,6 +20,7 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from decisioning.errors import DecisioningError, EventRejected, RulebookError
 from decisioning.instant import parse_instant
+from decisioning.wire import wire
 
 if TYPE_CHECKING:
     from decisioning.decision import Decision
@@ -39,6 +42,7 @@ book = typer.Typer(help="The rulebook that workers follow.", no_args_is_help=Tru
 app.add_typer(book, name="rulebook")
 bench = typer.Typer(help="What it costs, measured.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(bench, name="bench")
+app.add_typer(wire)
 
 RulebookFile = Annotated[
     Path, typer.Option("--rules", exists=True, dir_okay=False, readable=True, help="The rulebook, a YAML file.")
@@ -140,13 +144,16 @@ def explain(
 
 @app.command(epilog="Example: decisioning schema rulebook > rulebook.json")
 def schema(
-    name: Annotated[str | None, typer.Argument(help="rulebook, cases, event or decision; none: all by name.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME...]", help="rulebook, cases, event, decision, asyncapi; none: all but the last."),
+    ] = None,
     write: Annotated[Path | None, typer.Option("--write", file_okay=False, help="A folder to write them to.")] = None,
 ) -> None:
-    """Print the JSON Schemas of rulebook, cases, event and decision, or write them to a folder."""
+    """Print the JSON Schemas of rulebook, cases, event and decision, or the AsyncAPI document; or write them."""
     from decisioning import desk
 
-    raise Exit(desk.schema(name, write))
+    raise Exit(desk.schema(names or (), write))
 
 
 @app.command(epilog="Example: decisioning tables rules/README.md")

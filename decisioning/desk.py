@@ -121,13 +121,15 @@ def explain(rules: Path, customer: str, events: Iterable[bytes], last: int) -> i
     return code
 
 
-def schema(name: str | None, write: Path | None) -> int:
-    """Print one JSON Schema, or all by name; or write each to a file of a folder."""
-    if name is not None and name not in schemas.SCHEMAS:
-        print(f"no schema `{name}`: there are {', '.join(schemas.SCHEMAS)}", file=sys.stderr)
-        return USAGE
-    wanted = [name] if name is not None else list(schemas.SCHEMAS)
-    made = {one: schemas.dumps(schemas.SCHEMAS[one]()) for one in wanted}
+def schema(names: Sequence[str], write: Path | None) -> int:
+    """Print one JSON Schema or the AsyncAPI document, or several by name (none named: every schema); or write each to a
+    file of a folder."""
+    known = [*schemas.SCHEMAS, "asyncapi"]
+    for name in names:
+        if name not in known:
+            print(f"no schema `{name}`: there are {', '.join(known)}", file=sys.stderr)
+            return USAGE
+    made = {one: schemas.dumps(_schema(one)) for one in names or schemas.SCHEMAS}
     if write is not None:
         write.mkdir(parents=True, exist_ok=True)
         for one, text in made.items():
@@ -135,8 +137,16 @@ def schema(name: str | None, write: Path | None) -> int:
             print(write / f"{one}.json")
         return FINE
     parts = [f'"{one}": '.encode() + text.rstrip() for one, text in made.items()]
-    sys.stdout.buffer.write(made[name] if name is not None else b"{" + b",\n".join(parts) + b"}\n")
+    sys.stdout.buffer.write(made[names[0]] if len(names) == 1 else b"{" + b",\n".join(parts) + b"}\n")
     return FINE
+
+
+def _schema(name: str) -> schemas.Schema:
+    if name in schemas.SCHEMAS:
+        return schemas.SCHEMAS[name]()
+    from decisioning.streaming.asyncapi import document  # the only one that knows Kafka
+
+    return document()
 
 
 def tables(page: Path) -> int:

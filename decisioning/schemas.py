@@ -1,20 +1,21 @@
 """JSON Schemas of what goes in and what comes out: rulebook, cases, event, decision, generated from the models.
 
-`rules/schema/` holds them as files; a test keeps those as fresh as the models. Editors complete a rulebook and its
-cases from them (the `yaml-language-server` line at the top), services check what they send and receive.
+Files hold them, in `rules/schema/` for authors and in `contract/` for services; a test keeps those as fresh as the
+models. Editors complete a rulebook and its cases from them (the `yaml-language-server` line at the top), services check
+what they send and receive.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from decisioning.cases.model import Book
 from decisioning.decision import SOURCE, TYPE_PREFIX, Outcome
 from decisioning.instant import format_duration
-from decisioning.payload import TYPES, ContactWithdrawn
+from decisioning.payload import TYPES, ContactWithdrawn, Data
 from decisioning.rulebook import Rulebook
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -47,21 +48,48 @@ def cases() -> Schema:
     return _titled("Cases", found)
 
 
-def event() -> Schema:
-    """The schema of an event: a CloudEvent in structured JSON, its data by its type; other types are let pass."""
+class EventType(NamedTuple):
+    """What a schema says of one event type: the schema of its data, and which of `data` and `subject` it needs."""
+
+    topic: str
+    model: type[Data]
+    data: Schema
+    required: list[str]
+
+
+def event_types(template: str = "#/$defs/{name}") -> tuple[dict[str, EventType], Schema]:
+    """Every event type by its name, and the definitions that their schemas point to by `template`."""
     definitions: Schema = {}
-    rules = []
+    types = {}
     for type_, (topic, model) in TYPES.items():
-        ref, found = _payload(model)
+        ref, found = _payload(model, template)
         definitions |= found
-        then: Schema = {"properties": {"data": {"$ref": ref}}}
+        data: Schema = {"$ref": ref}
         required = [field.encode_name for field in msgspec.structs.fields(model) if field.required]
         if model is ContactWithdrawn:
-            named = ({"required": [name], "properties": {name: _TEXT}} for name in ("request_id", "campaign"))
-            then["properties"]["data"] = {"$ref": ref, "anyOf": list(named)}
+            named = [{"required": [name], "properties": {name: _TEXT}} for name in ("request_id", "campaign")]
+            data = {"allOf": [data], "anyOf": named}
             required = ["request_id", "campaign"]
-        then["required"] = (["data"] if required else []) + ([] if topic == "products" else ["subject"])
-        rules.append({"if": {"properties": {"type": {"const": type_}}, "required": ["type"]}, "then": then})
+        needs = (["data"] if required else []) + ([] if topic == "products" else ["subject"])
+        types[type_] = EventType(topic, model, data, needs)
+    return types, definitions
+
+
+def event() -> Schema:
+    """The schema of an event: a CloudEvent in structured JSON, its data by its type; other types are let pass."""
+    types, definitions = event_types()
+    rules = [
+        {
+            "if": {"properties": {"type": {"const": type_}}, "required": ["type"]},
+            "then": {"properties": {"data": one.data}, "required": one.required},
+        }
+        for type_, one in types.items()
+    ]
+    return _titled("Event", {**envelope(), "allOf": rules, "$defs": definitions})
+
+
+def envelope() -> Schema:
+    """The schema of the attributes that every event has, whatever its type."""
     properties = {
         "specversion": {"const": "1.0"},
         "id": _TEXT | {"minLength": 1, "maxLength": 512},
@@ -72,11 +100,7 @@ def event() -> Schema:
         "traceparent": _TEXT | {"maxLength": 200},
         "data": {"type": ["object", "null"]},
     }
-    required = ["specversion", "id", "source", "type", "time"]
-    return _titled(
-        "Event",
-        {"type": "object", "properties": properties, "required": required, "allOf": rules, "$defs": definitions},
-    )
+    return {"type": "object", "properties": properties, "required": ["specversion", "id", "source", "type", "time"]}
 
 
 def decision() -> Schema:
@@ -91,8 +115,32 @@ def decision() -> Schema:
         "traceparent": _TEXT,
         "data": _object(_DATA, ["outcome", "reason", "trigger", "rulebook"]),
     }
+    rules = [
+        {
+            "if": {"properties": {"type": {"const": TYPE_PREFIX + outcome.value}}},
+            "then": {"properties": {"data": says(outcome)}},
+        }
+        for outcome in Outcome
+    ]
     required = ["specversion", "id", "source", "type", "time", "subject", "data"]
-    return _titled("Decision", {**_object(properties, required), "$defs": {"trigger": _TRIGGER, "verdict": _VERDICT}})
+    defined = {"trigger": _TRIGGER, "verdict": _VERDICT}
+    return _titled("Decision", {**_object(properties, required), "allOf": rules, "$defs": defined})
+
+
+def says(outcome: Outcome) -> Schema:
+    """What the data of a decision with this outcome has beyond what all have."""
+    return {"properties": {"outcome": {"const": outcome.value}}, "required": list(_NEEDED[outcome])}
+
+
+_SPOKEN: Final = ("action", "class", "channel")
+_NEEDED: Final = {
+    Outcome.ACT: (*_SPOKEN, "valid_until"),
+    Outcome.SUPPRESS: _SPOKEN,
+    Outcome.DEFER: (*_SPOKEN, "not_before"),
+    Outcome.RECALL: (*_SPOKEN, "recalls"),
+    Outcome.HOLD: ("scope",),
+    Outcome.RELEASE: ("releases",),
+}
 
 
 SCHEMAS: Final[Mapping[str, Callable[[], Schema]]] = {
@@ -160,10 +208,10 @@ def _titled(title: str, schema: Schema) -> Schema:
     return {"$schema": DIALECT, **schema, "title": title}
 
 
-def _payload(model: type[msgspec.Struct]) -> tuple[str, Schema]:
+def _payload(model: type[msgspec.Struct], template: str = "#/$defs/{name}") -> tuple[str, Schema]:
     """Where a payload's schema stands, and all definitions that it needs."""
     [found], definitions = msgspec.json.schema_components(
-        [model], ref_template="#/$defs/{name}", schema_hook=lambda _: {"description": "Any value."}
+        [model], ref_template=template, schema_hook=lambda _: {"description": "Any value."}
     )
     return str(found["$ref"]), definitions
 

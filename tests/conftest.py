@@ -17,9 +17,10 @@ from tests.streaming.live import Live
 LONG = (
     "streaming/test_app.py", "faults/test_play.py", "streaming/test_kill.py", "streaming/test_swap.py",
     "streaming/chassis/test_faults.py", "streaming/demo/test_run.py", "streaming/chassis/test_transport.py",
-    "kafka/test_worker.py", "kafka/test_transport.py", "properties/test_respect.py", "test_main.py",
-    "streaming/test_letters.py", "streaming/test_refusals.py", "test_five_minutes.py", "streaming/test_identities.py",
-    "streaming/test_verifier.py", "properties/test_rulebooks.py", "test_window.py", "streaming/test_bench.py",
+    "kafka/test_examples.py", "kafka/test_worker.py", "kafka/test_transport.py", "properties/test_respect.py",
+    "test_main.py", "streaming/test_letters.py", "streaming/test_refusals.py", "test_five_minutes.py",
+    "streaming/test_identities.py", "streaming/test_verifier.py", "properties/test_rulebooks.py", "test_window.py",
+    "streaming/test_bench.py",
 )  # fmt: skip
 HANDS = 3
 

@@ -183,16 +183,17 @@ def test_explain_refuses_a_broken_rulebook(rules: Path, capsys: pytest.CaptureFi
 
 def test_schemas_are_printed_or_written(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """One, all by name, or each to its file; a wrong name is a fault of usage."""
-    assert desk.schema("event", None) == 0
+    assert desk.schema(["event"], None) == 0
     one = capfdbinary.readouterr().out
     assert json.loads(one)["title"] == "Event"
-    assert desk.schema(None, None) == 0
+    assert desk.schema([], None) == 0
     assert list(json.loads(capfdbinary.readouterr().out)) == ["rulebook", "cases", "event", "decision"]
-    assert desk.schema(None, tmp_path / "new") == 0
+    assert desk.schema(["event", "asyncapi"], tmp_path / "new") == 0
     assert (tmp_path / "new" / "event.json").read_bytes() == one
+    assert json.loads((tmp_path / "new" / "asyncapi.json").read_bytes())["asyncapi"] == "3.1.0"
     capfdbinary.readouterr()
-    assert desk.schema("rules", None) == 2
-    assert b"there are rulebook, cases, event, decision" in capfdbinary.readouterr().err
+    assert desk.schema(["rules"], None) == 2
+    assert b"there are rulebook, cases, event, decision, asyncapi" in capfdbinary.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         target = copy / path
         assert target.exists() is (kind == "diff"), f"{path} is {'missing' if kind == 'diff' else 'there already'}"
         target.write_text(patched(target.read_text(), block) if kind == "diff" else block)
-    ran(copy, "-m", "decisioning", "schema", "--write", "rules/schema")
+    ran(copy, "-m", "decisioning", "schema", "rulebook", "cases", "--write", "rules/schema")
+    ran(copy, "-m", "decisioning", "schema", "event", "decision", "asyncapi", "--write", "contract")
     ran(copy, "-m", "decisioning", "tables", "rules/README.md")
     yield copy
     shutil.rmtree(copy)

@@ -22,13 +22,13 @@ from decisioning import decision as decisions
 from decisioning import moves
 from decisioning.engine import Step, on_event, on_relay, on_wake
 from decisioning.errors import EventRejected, Fault, StateTooNew
-from decisioning.event import Event, Headers, parse
-from decisioning.instant import MINUTE
+from decisioning.event import Event, Headers
 from decisioning.moves import Forward
 from decisioning.payload import TYPES
 from decisioning.policy import Policy
 from decisioning.state import State, dumps
 from decisioning.streaming import erasure, relay, store
+from decisioning.streaming.admit import admit
 from decisioning.streaming.chassis.job import Applied, Output, Record
 from decisioning.streaming.chassis.watchdog import STORE, crash
 from decisioning.streaming.dead_letter import Stage, dead_letter
@@ -36,8 +36,6 @@ from decisioning.streaming.metrics import Metrics, Result
 from decisioning.streaming.settings import Settings
 from decisioning.streaming.topics import name_of, partition_of
 
-FUTURE: Final = 5 * MINUTE
-"""How far ahead of the wall clock an event's time may lie (contract.md, section 1)."""
 KEPT: Final = 8 * 1024 * 1024
 """How much of a value that is too large a dead letter keeps: all that a broker is likely to take."""
 _QUIET_NS: Final = 200_000_000  # no record for so long: nothing of the newest instant is still under way
@@ -183,13 +181,7 @@ class Worker:
         self.policy.catalogue.fold(event)
 
     def _parse(self, record: Record, headers: Headers) -> Event:
-        limit = self._settings.max_event_bytes
-        if record.value is not None and len(record.value) > limit:
-            raise EventRejected(Fault.TOO_LARGE, f"larger than {limit} bytes: send references, not contents")
-        event = parse(record.value, headers)
-        if not self._event_clock and event.time > self._wall() + FUTURE:
-            raise EventRejected(Fault.FUTURE_TIME, "`time` is more than 5 minutes ahead of our clock: set yours")
-        return event
+        return admit(self._settings, record.value, headers, self._wall())
 
     def _refuse(self, record: Record, error: EventRejected) -> tuple[Output]:
         self._metrics.dead_letters.inc(error.fault)
