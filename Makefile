@@ -76,7 +76,7 @@ format: $(READY) ## Put the code into shape
 
 lock: ## Resolve requirements.lock anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "make: uv is needed to lock; see https://docs.astral.sh/uv" >&2; exit 1; }
-	uv pip compile pyproject.toml --extra demo --extra holidays --group dev --python-version 3.11 --universal --generate-hashes \
+	uv pip compile pyproject.toml --extra holidays --group dev --python-version 3.11 --universal --generate-hashes \
 	  --no-emit-index-url --no-header --output-file requirements.lock
 
 clean: ## Remove everything that was made here

@@ -44,9 +44,20 @@ bench = typer.Typer(help="What it costs, measured.", no_args_is_help=True, rich_
 app.add_typer(bench, name="bench")
 app.add_typer(wire)
 
+
+def _default_policy() -> Path:
+    from decisioning.streaming import shipped
+
+    return shipped.default_policy()
+
+
 RulebookFile = Annotated[
-    Path, typer.Option("--rules", exists=True, dir_okay=False, readable=True, help="The rulebook, a YAML file.")
-]
+    Path,
+    typer.Option(
+        "--rules", exists=True, dir_okay=False, readable=True, help="The rulebook, a YAML file.",
+        default_factory=_default_policy, show_default="rules/retail.yaml, else the one that came with us",
+    ),
+]  # fmt: skip
 
 
 @app.command(epilog="Example: decisioning decide --rules rules/retail.yaml --until 2026-03-03T00:00:00Z < events.jsonl")
@@ -227,6 +238,14 @@ def publish(rules: RulebookArgument) -> None:
     raise Exit(publish_rulebook(rules))
 
 
+@book.command("new", epilog="Example: decisioning rulebook new rules")
+def begin(folder: Annotated[Path, typer.Argument(file_okay=False, help="Where to.")] = Path("rules")) -> None:
+    """Write the default policy with its cases, examples and schemas to a folder, to change it there."""
+    from decisioning.streaming import shipped
+
+    print(f"wrote {len(shipped.begin(folder))} files; now `decisioning test {folder / shipped.RETAIL.name}`")
+
+
 @book.command("withdraw", epilog="Example: decisioning rulebook withdraw retail")
 def withdraw(name: Annotated[str, typer.Argument(help="The rulebook's name, as it says itself.")]) -> None:
     """Let every worker go back to the rulebook in its file."""
@@ -237,7 +256,7 @@ def withdraw(name: Annotated[str, typer.Argument(help="The rulebook's name, as i
 
 @bench.command("engine", epilog="Example: decisioning bench engine --rules rules/retail.yaml --rounds 5")
 def bench_engine(
-    rules: RulebookFile = Path("rules/retail.yaml"),
+    rules: RulebookFile,
     rounds: Annotated[int, typer.Option(min=1, max=100, help="How often to measure.")] = 3,
     seed: Annotated[int, typer.Option(help="What the synthetic part is drawn from.")] = 7,
     customers: Annotated[
@@ -259,11 +278,12 @@ def demo(
     seed: Annotated[int, typer.Option(help="What the synthetic part is drawn from.")] = 7,
     broker: Annotated[str, typer.Option(help="host:port of a Kafka to use; none: an embedded one.")] = "",
     days: Annotated[int | None, typer.Option(min=1, help="Only so many of the shop's days; none: all.")] = None,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="How long to take over them.")] = 40.0,
 ) -> None:
     """Real shop days through Kafka topics and a worker process, live, in about a minute."""
     from decisioning.streaming.demo import run_demo
 
-    raise Exit(run_demo(plain=plain, keep=keep, seed=seed, broker=broker or None, days=days))
+    raise Exit(run_demo(plain=plain, keep=keep, seed=seed, broker=broker or None, seconds=seconds, days=days))
 
 
 def main() -> NoReturn:

@@ -85,6 +85,7 @@ CORE = [
 SHELL = [
     "streaming.chassis.*",
     "streaming.settings",
+    "streaming.shipped",
     "streaming.reach",
     "streaming.topics",
     "streaming.preflight",

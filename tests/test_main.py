@@ -65,6 +65,17 @@ def test_decide_answers_one_decision_a_line() -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_without_a_rulebook_the_default_policy_holds(tmp_path: Path) -> None:
+    """From any folder, and a copy to change is one command away; nothing of it is lost to a second one."""
+    events = HELLO + request("2026-03-02 10:15", "e-3")
+    assert run("decide", stdin=events).stdout == run(*EXAMPLE, stdin=events).stdout
+    folder = tmp_path / "ours"
+    assert run("rulebook", "new", str(folder)).returncode == 0
+    assert (folder / "retail.yaml").read_bytes() == RETAIL.read_bytes()
+    again = run("rulebook", "new", str(folder))
+    assert (again.returncode, len(again.stderr.splitlines())) == (3, 1)
+
+
 def test_a_bad_line_is_named_and_the_others_are_answered() -> None:
     """`line N: …` on stderr, exit 1 at the end; N counts every line, blank ones too."""
     done = run(*EXAMPLE, stdin=b"rubbish\n\n" + HELLO + b"{}\n" + request("2026-03-02 10:15", "e-3"))
@@ -104,7 +115,7 @@ def test_until_fires_wakes_after_the_last_event(until: str, types: list[str]) ->
     "arguments",
     [
         [],
-        ["decide"],
+        ["decide", "--rules"],
         ["decide", "--rules", "missing.yaml"],
         ["decide", "--rules", str(RETAIL.parent)],
         [*EXAMPLE, "--until", "tomorrow"],

@@ -20,7 +20,7 @@ from decisioning.catalogue import Catalogue
 from decisioning.errors import EventRejected, Fault, RulebookError
 from decisioning.policy import Policy
 from decisioning.streaming import adopt as adoption
-from decisioning.streaming import erasure, rulebooks, topics
+from decisioning.streaming import erasure, rulebooks, shipped, topics
 from decisioning.streaming.acls import acls, render_acls
 from decisioning.streaming.broadcast import Broadcast
 from decisioning.streaming.chassis.config import ChassisConfig
@@ -48,7 +48,7 @@ _GAUGE_SECONDS = 1.0
 def main() -> int:
     """Run a worker to its end; the exit code. SettingsError and TopicsError when it must not start."""
     settings = load()
-    file = RulebookFile(settings.rulebook)
+    file = RulebookFile(shipped.rulebook_of(settings))
     found = _read(file)
     if found is None:
         return EXIT_INPUT

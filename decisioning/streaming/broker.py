@@ -215,7 +215,7 @@ def _librdkafka() -> ctypes.CDLL:
     try:
         import confluent_kafka
     except ImportError as error:
-        raise BrokerError("the embedded broker needs confluent-kafka: pip install 'decisioning[demo]'") from error
+        raise BrokerError("the embedded broker needs confluent-kafka: pip install confluent-kafka") from error
     folder = Path(confluent_kafka.__file__).parent.parent / "confluent_kafka.libs"
     found = sorted(folder.glob("librdkafka*"))
     if not found:

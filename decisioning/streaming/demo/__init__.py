@@ -25,6 +25,6 @@ def run_demo(
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("decisioning"):
             raise
-        print(f"demo: {error.name} is missing; pip install 'decisioning[demo]'", file=sys.stderr)
+        print(f"demo: {error.name} is missing; pip install {error.name.replace('_', '-')}", file=sys.stderr)
         return 3
     return run.run_demo(plain=plain, keep=keep, seed=seed, broker=broker, seconds=seconds, days=days)

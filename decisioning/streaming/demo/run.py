@@ -26,11 +26,11 @@ from decisioning.streaming.demo.screen import Screen, summary
 from decisioning.streaming.demo.shop import history
 from decisioning.streaming.demo.view import Picture
 from decisioning.streaming.settings import PREFIX, Settings, client_options
+from decisioning.streaming.shipped import default_policy
 from decisioning.streaming.topics import name_of, plan
 
 OUR_NAME: Final = "decisioning-demo"
 _READY_SECONDS: Final = 60.0
-_REPOSITORY: Final = Path(__file__).parents[3]
 
 
 class Options(NamedTuple):
@@ -131,14 +131,12 @@ def _prepared(options: Options, folder: Path, parts: ExitStack, screen: Screen) 
 
 def _settings(folder: Path, **more: Any) -> Settings:
     """The demo's own settings over those of the environment (which may carry a broker's security settings)."""
-    rulebook = Path(os.environ.get(f"{PREFIX}RULEBOOK") or "rules/retail.yaml")
-    if not rulebook.exists():
-        rulebook = _REPOSITORY / "rules" / "retail.yaml"
+    named = os.environ.get(f"{PREFIX}RULEBOOK")
     return Settings(
         group_id=OUR_NAME,
         topic_prefix="demo-",
         clock="event",
-        rulebook=rulebook,
+        rulebook=Path(named) if named else default_policy(),
         data_dir=folder / "data",
         http_host="127.0.0.1",
         http_port=_free_port(),
