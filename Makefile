@@ -7,6 +7,7 @@ RULES   := $(wildcard rules/*.yaml rules/examples/*.yaml)
 ARGS    ?=
 BROKER  ?=
 MINUTES ?= 10
+COMPILE := uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -74,10 +75,11 @@ format: $(READY) ## Put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: ## Resolve requirements.lock anew from pyproject.toml (needs uv)
+lock: ## Resolve the lock files anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "make: uv is needed to lock; see https://docs.astral.sh/uv" >&2; exit 1; }
-	uv pip compile pyproject.toml --extra holidays --group dev --python-version 3.11 --universal --generate-hashes \
-	  --no-emit-index-url --no-header --output-file requirements.lock
+	$(COMPILE) --extra holidays --group dev --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra holidays --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml
+	$(COMPILE) --group build --constraint requirements.lock --output-file deploy/build.lock
 
 clean: ## Remove everything that was made here
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* dist

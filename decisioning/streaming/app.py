@@ -7,11 +7,14 @@ or the settings refuse; the chassis' own are listed in `chassis/watchdog.py`.
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, cast
+from types import FrameType
+from typing import Any, Final, NoReturn, cast
 
 import uvloop
 from prometheus_client import CollectorRegistry
@@ -47,6 +50,8 @@ _GAUGE_SECONDS = 1.0
 
 def main() -> int:
     """Run a worker to its end; the exit code. SettingsError and TopicsError when it must not start."""
+    if os.getpid() == 1:  # in a container; elsewhere the signal ends us by itself
+        signal.signal(signal.SIGTERM, _nothing_begun)
     settings = load()
     file = RulebookFile(shipped.rulebook_of(settings))
     found = _read(file)
@@ -54,6 +59,12 @@ def main() -> int:
         return EXIT_INPUT
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # also for the consumer's thread
     return asyncio.run(_work(settings, file, found[1]))
+
+
+def _nothing_begun(number: int, frame: FrameType | None) -> NoReturn:
+    """SIGTERM before the chassis listens to it: there is nothing to finish. To process 1 it would be lost without this,
+    and the worker would go on starting until the grace period is over and it is killed."""
+    os._exit(128 + number)
 
 
 def publish_rulebook(path: Path) -> int:
