@@ -210,6 +210,17 @@ def topics_acls() -> None:
     raise Exit(list_acls())
 
 
+@topics.command("strimzi", epilog="Example: DECISIONING_REPLICATION=3 decisioning topics strimzi | kubectl apply -f -")
+def topics_strimzi(
+    cluster: Annotated[str, typer.Option(help="Name of the Kafka resource, in whose namespace they belong.")] = "kafka",
+    user: Annotated[str, typer.Option(help="Name of the workers' user, and of its Secret.")] = "decisioning",
+) -> None:
+    """Print topics and permissions as KafkaTopic and KafkaUser, for Kafka on Kubernetes under Strimzi."""
+    from decisioning.streaming.app import list_strimzi
+
+    raise Exit(list_strimzi(cluster, user))
+
+
 @topics.command("adopt", epilog="Example: decisioning topics adopt --stores /var/lib/decisioning/worker-0")
 def topics_adopt(
     begin: Annotated[

@@ -105,6 +105,7 @@ SHELL = [
     "streaming.follow",
     "streaming.letters",
     "streaming.acls",
+    "streaming.strimzi",
     "streaming.watch",
     "streaming.labels",
     "streaming.rulebooks",

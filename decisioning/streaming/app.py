@@ -37,6 +37,7 @@ from decisioning.streaming.metrics import Labels, Metrics
 from decisioning.streaming.preflight import configured, preflight
 from decisioning.streaming.rulebooks import RulebookFile, Rulebooks
 from decisioning.streaming.settings import Settings, kafka_options, load
+from decisioning.streaming.strimzi import render_strimzi
 from decisioning.streaming.watch import Watch
 from decisioning.streaming.worker import EVENT_TYPES, KEPT, Worker
 
@@ -134,6 +135,12 @@ def list_topics() -> int:
 def list_acls() -> int:
     """Print what a worker's user must be allowed on a Kafka with ACLs."""
     print(render_acls(acls(load())))
+    return 0
+
+
+def list_strimzi(cluster: str, user: str) -> int:
+    """Print topics and permissions as resources of Strimzi."""
+    print(render_strimzi(load(), cluster, user), end="")
     return 0
 
 
