@@ -3,6 +3,8 @@
 PYTHON  ?= python3.13 python3.12 python3.11 python3
 BIN     := .venv/bin
 READY   := .venv/.ready
+CHECKS  := .venv/checks
+PIP     := $(BIN)/python -m pip --quiet --disable-pip-version-check
 RULES   := $(wildcard rules/*.yaml rules/examples/*.yaml)
 ARGS    ?=
 BROKER  ?=
@@ -11,10 +13,10 @@ COMPILE := uv pip compile --python-version 3.11 --universal --generate-hashes --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-long faults soak bench rules mutate generated lint types format lock clean
+.PHONY: help install demo test test-long faults soak bench rules mutate generated lint types check-deploy sbom audit format lock clean
 
 help: ## Show what there is to do
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(READY) ## Make .venv with everything, exactly as locked, and the `decisioning` command
 
@@ -72,6 +74,27 @@ lint: $(READY) ## Check the style
 types: $(READY) ## Check the types
 	$(BIN)/mypy
 
+check-deploy: $(READY) $(CHECKS)/.ready ## Check all of deploy/ and the compose file, without a cluster or Docker
+	@$(BIN)/python -m tests.deploy $(CHECKS)/bin
+
+sbom: $(CHECKS)/.ready ## Write dist/decisioning.cdx.json: what the image holds, with licences (CycloneDX)
+	@rm -rf .venv/image && $(BIN)/python -m venv --without-pip .venv/image
+	@$(PIP) --python .venv/image install --only-binary :all: --require-hashes --requirement deploy/requirements.lock
+	@mkdir -p dist
+	@$(CHECKS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --validate \
+	  --output-file dist/decisioning.cdx.json .venv/image/bin/python
+	@echo "wrote dist/decisioning.cdx.json"
+
+# --strict: a package that the index knows nothing of is a failure; without it nothing found looks like nothing there.
+audit: $(CHECKS)/.ready ## Look for known vulnerabilities in what the image holds (needs the network: PyPI's advisories)
+	@$(CHECKS)/bin/pip-audit --strict --disable-pip --require-hashes --requirement deploy/requirements.lock
+
+$(CHECKS)/.ready: deploy/checks.lock $(READY)
+	@echo "setting up $(CHECKS), once"
+	@$(BIN)/python -m venv --without-pip $(CHECKS)
+	@$(PIP) --python $(CHECKS) install --require-hashes --requirement deploy/checks.lock
+	@touch $@
+
 format: $(READY) ## Put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -80,6 +103,7 @@ lock: ## Resolve the lock files anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "make: uv is needed to lock; see https://docs.astral.sh/uv" >&2; exit 1; }
 	$(COMPILE) --extra holidays --group dev --output-file requirements.lock pyproject.toml
 	$(COMPILE) --extra holidays --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml
+	$(COMPILE) --group checks --output-file deploy/checks.lock
 	$(COMPILE) --group build --constraint requirements.lock --output-file deploy/build.lock
 
 clean: ## Remove everything that was made here
