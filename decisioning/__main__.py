@@ -40,6 +40,8 @@ topics = typer.Typer(help="The topics, as data.", no_args_is_help=True, rich_mar
 app.add_typer(topics, name="topics")
 book = typer.Typer(help="The rulebook that workers follow.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(book, name="rulebook")
+api = typer.Typer(help="The HTTP API of a worker.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(api, name="api")
 bench = typer.Typer(help="What it costs, measured.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(bench, name="bench")
 app.add_typer(wire)
@@ -263,6 +265,35 @@ def withdraw(name: Annotated[str, typer.Argument(help="The rulebook's name, as i
     from decisioning.streaming.app import withdraw_rulebook
 
     raise Exit(withdraw_rulebook(name))
+
+
+@api.command("token", epilog="Example: decisioning api token crm --scope read --scope decide >> tokens")
+def api_token(
+    name: Annotated[str, typer.Argument(help="Whose it is: one word.")],
+    scope: Annotated[
+        list[str], typer.Option(help="read, decide, admin; or peer, a key of the workers.")
+    ],
+) -> None:
+    """Make a token: the line for the token file on stdout, the token itself, once, on stderr."""
+    from decisioning.streaming.api.tokens import Scope, make, make_peer_line
+
+    if "peer" in scope:
+        print(make_peer_line())
+        return
+    try:
+        token, line = make(name, map(Scope, scope))
+    except ValueError as error:
+        _leave(USAGE, str(error))
+    print(line)
+    print(token, file=sys.stderr)
+
+
+@api.command("document", epilog="Example: decisioning api document > openapi.json")
+def api_document() -> None:
+    """Print the OpenAPI document."""
+    from decisioning.streaming.api.openapi import dumps
+
+    sys.stdout.buffer.write(dumps())
 
 
 @bench.command("engine", epilog="Example: decisioning bench engine --rules rules/retail.yaml --rounds 5")

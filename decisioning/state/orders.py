@@ -155,7 +155,7 @@ def bounded(state: State) -> State:
         return state
     orders, floor, lost = list(state.orders), state.orders_floor, state.lost
     while len(orders) > MAX_ORDERS:
-        gone = min(orders, key=lambda order: (_unsettled(order), _newest(order), order.id))
+        gone = min(orders, key=lambda order: (_unsettled(order), newest(order), order.id))
         orders.remove(gone)
         if gone.bought_at is not None:
             floor = max(floor or 0, gone.bought_at)
@@ -205,6 +205,7 @@ def ended(order: Order) -> int:
     return bought if order.cancelled_at is None else max(bought, order.cancelled_at)
 
 
-def _newest(order: Order) -> int:
+def newest(order: Order) -> int:
+    """The time of the newest event that told of it."""
     times = (order.shipped_at, order.delivered_at, order.payment_failed_at, *(one.at for one in order.told))
     return max([ended(order), *(at for at in times if at is not None)])

@@ -34,6 +34,10 @@ _MORE: Final[tuple[tuple[str, Operation, str], ...]] = (
     ("state-changelog", "Read", "states are restored"),
     ("state-changelog", "Write", "states are remembered"),
 )
+_API: Final[tuple[tuple[str, Operation, str], ...]] = (
+    ("contact-requests", "Write", "the API asks by the log"),
+    ("decisions", "Read", "the API reads the answer back"),
+)
 
 
 def acls(settings: Settings) -> list[Acl]:
@@ -49,6 +53,8 @@ def acls(settings: Settings) -> list[Acl]:
         if topic.role in _WRITE:
             allowed.append(Acl("Topic", name, "Write", _WRITE[topic.role]))
         allowed += [Acl("Topic", name, operation, why) for row, operation, why in _MORE if row == topic.name]
+        if settings.api_tokens_file is not None:
+            allowed += [Acl("Topic", name, operation, why) for row, operation, why in _API if row == topic.name]
         allowed.append(Acl("Topic", name, "DescribeConfigs", "the start refuses a topic that would lose records"))
     groups = {settings.group_id: "work is shared", group_of(settings): "which dead letters are written already"}
     return allowed + [Acl("Group", group, "Read", why) for group, why in groups.items()]

@@ -25,6 +25,7 @@ from decisioning.policy import Policy
 from decisioning.streaming import adopt as adoption
 from decisioning.streaming import erasure, rulebooks, shipped, topics
 from decisioning.streaming.acls import acls, render_acls
+from decisioning.streaming.api import Service
 from decisioning.streaming.broadcast import Broadcast
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.job import Output, Record
@@ -221,7 +222,7 @@ async def _work(settings: Settings, file: RulebookFile, first: Policy) -> int:
         render=metrics.render,
         readiness=lambda: _readiness(broadcast, followed, app),
     )
-    async with server:
+    async with server, Service(settings, app, worker, metrics, _say):
         _say(f"http://{server.host}:{server.port}/metrics")
         letters.start()  # first: what an earlier run published is forgotten while the rest is still being read
         followed.start()

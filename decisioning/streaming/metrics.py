@@ -239,6 +239,10 @@ class Metrics:
         Counts, "rule_errors_total", "Clauses of the rulebook that could not be judged; they kept us silent.",
         ("clause",),
     )  # fmt: skip
+    api_requests = _Row(Counts, "api_requests_total", "Requests to the HTTP API.", ("route", "status"))
+    api_seconds = _Row(
+        Spread, "api_request_seconds", "From a request to the HTTP API until its answer.", ("route",), buckets=_FAST
+    )
     rulebook = _Row(Level, "rulebook_info", "The rulebook that decides now.", ("name", "version", "digest"))
     build = _Row(Level, "build_info", "What is running.", ("version", "python", "faust", "aiokafka"))
 

@@ -27,6 +27,7 @@ _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
 _NAME_PART: Final = r"^[A-Za-z0-9._-]*$"  # what Kafka allows in topic and group names
 _Ms = Annotated[int, Field(ge=1)]
 _PROD_COPIES: Final = 3
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 class SettingsError(DecisioningError):
@@ -123,6 +124,29 @@ class Settings(BaseSettings):
     )
     http_port: int = Field(
         default=8080, ge=0, le=65535, description="Port of /metrics, /healthz and /readyz; 0 = any free one."
+    )
+    api_tokens_file: FilePath | None = Field(
+        default=None, description="Who may use the HTTP API, see `decisioning api token`; unset = there is no API."
+    )
+    api_host: str = Field(default="127.0.0.1", description="Address of the API; beyond loopback it wants TLS.")
+    api_port: int = Field(default=8081, ge=0, le=65535, description="Port of the API; 0 = any free one.")
+    api_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$",
+        description="Where other workers reach this one's API, http(s)://host:port; unset = its host and port.",
+    )
+    api_tls_cert_file: FilePath | None = Field(
+        default=None, description="PEM file of the API's certificate; followed when it is renewed."
+    )
+    api_tls_key_file: FilePath | None = Field(default=None, description="PEM file of its private key.")
+    api_tls_ca_file: FilePath | None = Field(
+        default=None, description="PEM file by which workers check each other's API; unset = the system's own."
+    )
+    api_rate: float = Field(
+        default=100, gt=0, le=1_000_000, description="Requests a second that a token may make; twice as many at once."
+    )
+    api_wait_ms: _Ms = Field(
+        default=2000, le=10_000, description="Milliseconds that a request waits for its decision, unless it says so."
     )
     fetch_wait_ms: _Ms = Field(
         default=50,
@@ -234,6 +258,10 @@ class Settings(BaseSettings):
             raise ValueError("SECURITY_PROTOCOL: TLS files are set but it uses no TLS; set SSL or SASL_SSL")
         if (self.ssl_cert_file is None) != (self.ssl_key_file is None):
             raise ValueError("SSL_KEY_FILE: a certificate and its key come together; set both files or neither")
+        if (self.api_tls_cert_file is None) != (self.api_tls_key_file is None):
+            raise ValueError("API_TLS_KEY_FILE: a certificate and its key come together; set both files or neither")
+        if self.api_tokens_file and not self.api_tls_cert_file and self.api_host not in _LOOPBACK:
+            raise ValueError("API_TLS_CERT_FILE: tokens beyond loopback want TLS; set it, or API_HOST=127.0.0.1")
         return self
 
     @property

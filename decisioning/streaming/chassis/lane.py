@@ -224,6 +224,10 @@ class Lane(Generic[M, S]):
         self._entries.append((index, record.offset, key, outputs))
         self._part.outputs.extend(outputs)
 
+    def look(self, key: bytes) -> S | None:
+        """The state of `key` as of the last record taken, to be read and not changed; None: it has none."""
+        return (self._dirty.get(key) or self._overlay.get(key) or self._cache.get(key) or self._fetch(key)).state
+
     def _fetch(self, key: bytes) -> Held[S]:
         raw = self.store.get(raw_key(key))
         if raw is None:

@@ -1,0 +1,214 @@
+"""Ask and wait: a request becomes an event on the log, and its answer is the decision read back from the log.
+
+Nothing is decided here. The event goes to `contact-requests` under its customer's key, like any other; whichever worker
+owns the customer decides; the answer is what then stands on `decisions`. So it is as durable, ordered and replayable
+as everything else, any worker can take the request, and a crash between the two loses neither.
+
+What comes back:
+
+    answered      200  every answer to the request, as CloudEvents
+    pending       202  the request is on the log and will be answered; `Location` is where its answer will be
+    not_recorded  200  Kafka does not answer, and nothing was handed to it: ask again, nobody will answer this
+    uncertain     200  Kafka took the request and did not acknowledge it: it may yet be answered; ask again, same `id`
+
+202 and not 504, because nothing has failed: the answer is owed and will be given. The last two are `degraded`, and no
+decision: `advice` is what the engine says of a customer of whom it knows nothing (service yes, marketing no), and it
+takes no slot of any cap and has no id.
+
+Asking again is safe. A request is known by `source` and `id` (default: the caller's name, and `Idempotency-Key` or the
+`request_id`); the same again gets the same answer, from the window of the journal or else from the engine's memory,
+which then says nothing new: `pending`, whose `Location` is empty once the window has moved on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, NamedTuple
+from urllib.parse import quote
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+from decisioning import answers
+from decisioning.engine import on_event
+from decisioning.errors import EventRejected
+from decisioning.event import Event, parse
+from decisioning.instant import format_instant
+from decisioning.payload import ContactRequested
+from decisioning.policy import Policy
+from decisioning.state import State
+from decisioning.streaming.api.journal import Entry, Journal
+from decisioning.streaming.api.problem import Problem
+from decisioning.streaming.api.views import SILENT_SECONDS
+from decisioning.streaming.settings import Settings, kafka_options
+from decisioning.streaming.topics import name_of, partition_of
+from decisioning.streaming.worker import FUTURE
+
+TYPE: Final = "contact.requested"
+ASK_AGAIN_SECONDS: Final = 5
+_AT_ONCE: Final = 1000
+_RECORD_ROOM: Final = 64 * 1024  # what a record may be larger than its value
+
+Status = Literal["answered", "pending", "not_recorded", "uncertain"]
+
+
+class Asked(NamedTuple):
+    """A request as it goes to the log."""
+
+    event: Event
+    value: bytes
+    expects: int
+    """How many answers it will have."""
+
+
+class Outcome(NamedTuple):
+    """What came of a request."""
+
+    status: Status
+    decisions: list[dict[str, Any]]
+    advice: list[dict[str, object]]
+    location: str
+
+    def as_json(self) -> dict[str, object]:
+        """As the API answers it."""
+        found: dict[str, object] = {
+            "status": self.status, "degraded": self.status in ("not_recorded", "uncertain"),
+            "decisions": self.decisions,
+        }  # fmt: skip
+        return found | ({"advice": self.advice} if self.advice else {})
+
+
+class Decide:
+    """The way of requests to the log and of their answers back."""
+
+    def __init__(
+        self, settings: Settings, journal: Journal, policy: Callable[[], Policy], now: Callable[[], int]
+    ) -> None:
+        self._settings, self._journal, self._policy, self._now = settings, journal, policy, now
+        self._topic = name_of(settings, "contact-requests")
+        self._producer: AIOKafkaProducer | None = None
+        self._beginning = asyncio.Lock()
+        self._under_way = 0
+
+    def read(self, body: bytes, caller: str, key: str | None) -> Asked:
+        """The request in a body: a CloudEvent, or one whose other attributes are to be filled in. Problem if not."""
+        try:
+            found = msgspec.json.decode(body)
+            if not isinstance(found, dict):
+                raise Problem("not-an-event", "the body is a JSON object")
+            value = msgspec.json.encode(self._filled(found, caller, key))
+            event = parse(value)
+        except EventRejected as error:
+            raise Problem("not-an-event", str(error)) from None
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            raise Problem("bad-request", "the body is no JSON in UTF-8") from None
+        if not isinstance(event.data, ContactRequested):
+            raise Problem("not-an-event", f"`type` must be {TYPE}")
+        if self._settings.clock == "wall" and event.time > self._now() + FUTURE:
+            raise Problem("not-an-event", "`time` is more than 5 minutes ahead of our clock: set yours")
+        return Asked(event, value, len(answers.questions(self._policy(), event, event.data)))
+
+    def _filled(self, found: dict[str, Any], caller: str, key: str | None) -> dict[str, Any]:
+        data = found.get("data")
+        named = data.get("request_id") if isinstance(data, dict) else None
+        defaults = {
+            "specversion": "1.0", "type": TYPE, "source": f"/api/{caller}", "id": key or named,
+            "time": format_instant(self._now()),
+        }  # fmt: skip
+        return defaults | {name: content for name, content in found.items() if content is not None}
+
+    async def ask(self, asked: Asked, seconds: float) -> Outcome:
+        """Put the request on the log and wait so long for its answers. Problem where it cannot go there."""
+        event = asked.event
+        found = self._ours(asked, self._journal.answers(event.source, event.id), before=True)
+        if len(found) >= asked.expects:
+            return self._outcome("answered", asked, found)
+        if self._under_way >= _AT_ONCE:
+            raise Problem("busy", "too many wait for an answer", {"Retry-After": "1"})
+        self._under_way += 1
+        try:
+            return await self._through_the_log(asked, seconds)
+        finally:
+            self._under_way -= 1
+
+    async def _through_the_log(self, asked: Asked, seconds: float) -> Outcome:
+        began = asyncio.get_running_loop().time()
+        event, before = asked.event, {one.id for one in self._journal.answers(asked.event.source, asked.event.id)}
+        if self._journal.silent_for > SILENT_SECONDS:
+            return self._outcome("not_recorded", asked, [])
+        try:
+            async with asyncio.timeout(seconds):
+                producer = await self._ready()
+        except (KafkaError, OSError):
+            return self._outcome("not_recorded", asked, [])
+        try:
+            async with asyncio.timeout(seconds):
+                key = event.subject.encode()
+                place = partition_of(key, self._settings.partitions)
+                await producer.send_and_wait(self._topic, asked.value, key=key, partition=place)
+        except MessageSizeTooLargeError:
+            raise Problem("too-large", "the event is larger than its topic takes") from None
+        except (KafkaError, OSError):  # TimeoutError is an OSError
+            return self._outcome("uncertain", asked, [])
+        left = max(0.0, began + seconds - asyncio.get_running_loop().time())
+        found = await self._journal.wait(event.source, event.id, asked.expects, left)
+        found = [one for one in found if one.id not in before] or self._ours(asked, found, before=False)
+        return self._outcome("answered" if len(found) >= asked.expects else "pending", asked, found)
+
+    def _ours(self, asked: Asked, found: list[Entry], *, before: bool) -> list[Entry]:
+        """Those of them that answer this very request: ids may meet, and a customer may have become another."""
+        request_id = asked.event.data.request_id if isinstance(asked.event.data, ContactRequested) else None
+        return [
+            one
+            for one in found
+            if one.request_id == request_id and (not before or one.subject == asked.event.subject)
+        ]  # fmt: skip
+
+    def _outcome(self, status: Status, asked: Asked, found: list[Entry]) -> Outcome:
+        assert isinstance(asked.event.data, ContactRequested)
+        subject, request_id = quote(asked.event.subject, safe=""), quote(asked.event.data.request_id, safe="")
+        location = f"/v1/customers/{subject}/decisions?request_id={request_id}"
+        advice = self._advice(asked.event) if status in ("not_recorded", "uncertain") else []
+        return Outcome(status, [one.event for one in found], advice, location)
+
+    def _advice(self, event: Event) -> list[dict[str, object]]:
+        """What the engine says when it knows nothing of a customer; nobody remembers it."""
+        step = on_event(self._policy(), State(event.subject, degraded=True), event, self._now())
+        return [verdict.as_json() for decision in step.outputs for verdict in decision.considered]
+
+    async def _ready(self) -> AIOKafkaProducer:
+        """The producer, begun where it is not yet. One of its own: what the engine says never waits for what is
+        asked."""
+        async with self._beginning:
+            if self._producer is None:
+                producer = AIOKafkaProducer(
+                    **kafka_options(self._settings),
+                    acks="all",
+                    enable_idempotence=True,
+                    request_timeout_ms=int(SILENT_SECONDS * 1000),
+                    max_request_size=self._settings.max_event_bytes + _RECORD_ROOM,
+                )
+                try:
+                    await producer.start()
+                except BaseException:
+                    await producer.stop()
+                    raise
+                self._producer = producer
+            return self._producer
+
+    async def stop(self) -> None:
+        """Let go of Kafka. Stopping twice is stopping once."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+
+def wait_of(headers: Mapping[str, str], usual: float, most: float = 10.0) -> float:
+    """How long a caller wants to wait (`Prefer: wait=3`, RFC 7240), in seconds; else as usual."""
+    for part in headers.get("Prefer", "").split(","):
+        name, _, content = part.partition("=")
+        if name.strip().lower() == "wait" and content.strip().isdecimal() and len(content) < 6:
+            return min(float(content.strip()), most)
+    return usual

@@ -1,0 +1,114 @@
+"""The addresses of the API as data: method, path, scope, what it is asked and what it answers.
+
+Dispatch, the scope check, the metrics' labels and the OpenAPI document all come from this table, so an address that is
+not in it does not exist, and one without a scope is open to no stranger either (`scope` None: any token that we know).
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+from urllib.parse import unquote
+
+from decisioning.streaming.api.problem import Problem
+from decisioning.streaming.api.tokens import Scope
+
+_LONGEST: Final = 512
+
+
+class Query(NamedTuple):
+    """A query parameter; `most` of a number, none: a text."""
+
+    name: str
+    says: str
+    most: int | None = None
+
+
+class Route(NamedTuple):
+    """One address. `answers` names the schema of each good status; problems are the same everywhere."""
+
+    name: str
+    method: str
+    path: str
+    scope: Scope | None
+    says: str
+    answers: dict[int, str]
+    more: str = ""
+    queries: tuple[Query, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+ROUTES: Final[tuple[Route, ...]] = (
+    Route(
+        "decide", "POST", "/v1/decide", Scope.DECIDE, "May we speak to this customer, and with which of these?",
+        {200: "Outcome", 202: "Outcome"},
+        "A `contact.requested`; the attributes `specversion`, `type`, `source`, `id` and `time` may be left out. The"
+        " request goes through the log, so it is durable; asking again with the same `source` and `id` gives the same"
+        " answer. 202: not answered within the wait (`Prefer: wait=3`), look at `Location`.",
+        problems=("bad-request", "too-slow", "too-large", "unsupported-media-type", "not-an-event", "busy"),
+    ),
+    Route(
+        "context", "GET", "/v1/customers/{customer}/context", Scope.READ,
+        "What somebody who speaks with this customer should see.", {200: "Context", 307: ""},
+        "307: this subject became part of another customer. Where their history cannot be seen: `degraded`, service"
+        " yes, marketing no.", problems=("not-found",),
+    ),
+    Route(
+        "order", "GET", "/v1/customers/{customer}/orders/{order}", Scope.READ,
+        "Where an order stands, and as of when.", {200: "OrderStatus", 307: ""}, problems=("not-found",),
+    ),
+    Route(
+        "decisions", "GET", "/v1/customers/{customer}/decisions", Scope.READ,
+        "The newest decisions about a customer, the newest first.", {200: "Decisions"},
+        queries=(Query("request_id", "Only the answers to this request."), Query("limit", "So many at most.", 50)),
+        problems=("bad-request", "not-found"),
+    ),
+    Route(
+        "why", "GET", "/v1/decisions/{decision}", Scope.READ,
+        "One of the newest decisions, with its reasons in words.", {200: "Why"}, problems=("not-found",),
+    ),
+    Route("openapi", "GET", "/v1/openapi.json", None, "This document.", {200: "Document"}),
+)  # fmt: skip
+
+
+class Matched(NamedTuple):
+    """A route, and what its path names."""
+
+    route: Route
+    values: tuple[str, ...]
+
+
+def match(method: str, raw_path: str) -> Matched:
+    """The route of a request; `raw_path` is still percent-encoded. Problem where there is none."""
+    parts = raw_path.split("/")
+    found = [(route, values) for route in ROUTES if (values := _values(route.path.split("/"), parts)) is not None]
+    if not found:
+        raise Problem("not-found", "there is no such address; see /v1/openapi.json")
+    for route, values in found:
+        if method in _methods(route):
+            return Matched(route, values)
+    allowed = sorted({one for route, _ in found for one in _methods(route)})
+    raise Problem("method-not-allowed", f"use {' or '.join(allowed)}", {"Allow": ", ".join(allowed)})
+
+
+def _methods(route: Route) -> tuple[str, ...]:
+    return ("GET", "HEAD") if route.method == "GET" else (route.method,)
+
+
+def _values(pattern: list[str], parts: list[str]) -> tuple[str, ...] | None:
+    """What the parts of a path name; None where it is another path."""
+    if len(pattern) != len(parts):
+        return None
+    values = []
+    for wanted, part in zip(pattern, parts, strict=True):
+        if not wanted.startswith("{"):
+            if wanted != part:
+                return None
+            continue
+        try:
+            value = unquote(part, errors="strict")
+        except UnicodeDecodeError:
+            return None
+        if not value or len(value) > _LONGEST or "\0" in value:
+            return None
+        values.append(value)
+    return tuple(values)

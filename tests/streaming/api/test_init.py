@@ -1,0 +1,147 @@
+"""The API end to end: real workers, a real client, the log between them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from decisioning.streaming.api.tokens import Scope
+from decisioning.streaming.topics import partition_of
+from tests.streaming.api.calls import TokenFile, Told, address_of, call, decide
+from tests.streaming.live import Live, WorkerProcess, until
+from tests.streaming.records import event
+
+_DAY = "2026-03-02T12:00:00Z"
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> TokenFile:
+    """One token that may ask and look."""
+    return TokenFile(tmp_path, crm=[Scope.READ, Scope.DECIDE])
+
+
+@pytest.fixture
+def broker(tmp_path: Path, tokens: TokenFile) -> Iterator[Live]:
+    """A broker whose workers serve the API, on any free port."""
+    with Live(tmp_path, api_tokens_file=tokens.path, api_port=0) as running:
+        yield running
+
+
+def asked(of: str = "c-1", request: str = "r-1", **more: Any) -> dict[str, Any]:
+    """A request for one welcome by e-mail, at noon."""
+    offer = {"action": "hello", "class": "marketing", "channels": ["email"], **more}
+    return {"subject": of, "time": _DAY, "data": {"request_id": request, "candidates": [offer]}}
+
+
+def greet(broker: Live, *customers: str) -> None:
+    """Customers who agreed to marketing and live in UTC."""
+    for one in customers:
+        broker.publish("customers", event("customer.updated", of=one, id_=f"z-{one}", time_zone="UTC"), one)
+        broker.publish("customers", event("consent.granted", of=one, id_=f"g-{one}", purpose="marketing"), one)
+    broker.flush()
+
+
+class Client:
+    """A caller of one worker."""
+
+    def __init__(self, worker: WorkerProcess, tokens: TokenFile) -> None:
+        self._address, self._token = address_of(worker), tokens.tokens["crm"]
+
+    def decide(self, what: dict[str, Any], wait: int = 10) -> Told:
+        """Ask, and wait so long."""
+        return decide(self._address, self._token, what, Prefer=f"wait={wait}")
+
+    def get(self, path: str) -> Told:
+        """Look something up."""
+        return call(self._address, path, self._token)
+
+    def knows(self, customer: str) -> bool:
+        """Whether the worker has heard of a customer."""
+        return bool(self.get(f"/v1/customers/{customer}/context").json["known"])
+
+
+def test_a_request_is_answered_through_the_log(broker: Live, tokens: TokenFile) -> None:
+    """The answer is the record on the topic, byte for byte the same decision; asked again, it is the same once more."""
+    greet(broker, "c-1")
+    client = Client(broker.worker().ready(), tokens)
+    until(lambda: client.knows("c-1"), what="the consent being folded")
+    first = client.decide(asked())
+    assert first.status == 200, first.body
+    assert first.json["status"] == "answered"
+    [decision] = first.json["decisions"]
+    assert (decision["data"]["outcome"], decision["data"]["request_id"]) == ("act", "r-1")
+    assert decision in broker.said()
+    assert client.decide(asked()).json == first.json
+    [published] = broker.said("contact-requests")
+    assert (published["source"], published["id"]) == ("/api/crm", "r-1")
+    why = client.get(f"/v1/decisions/{decision['id']}").json
+    assert why["decision"] == decision
+    assert why["reasons"]["allowed.clear"]["agent"] == "We may speak."
+    context = client.get("/v1/customers/c-1/context").json
+    assert [one["decision_id"] for one in context["live"]] == [decision["id"]]
+    assert context["caps"][0] | {"free_at": ""} == {"name": "day", "used": 1, "limit": 1, "per": "1d", "free_at": ""}
+    mail = next(one for one in context["may"] if (one["class"], one["channel"]) == ("marketing", "email"))
+    assert mail["verdict"] == "suppress"
+    said = client.get("/v1/customers/c-1/decisions?request_id=r-1").json
+    assert said == {"customer": "c-1", "degraded": False, "decisions": [decision]}
+
+
+def test_any_worker_takes_a_request_and_finds_the_owner(broker: Live, tokens: TokenFile) -> None:
+    """Two workers share the lanes: each answers for every customer, by the log or by asking the other."""
+    workers = [broker.worker("a").ready(), broker.worker("b").ready()]
+    lanes = [until(lambda one=one: one.metric("decisioning_lanes"), 60, "both having lanes") for one in workers]
+    until(lambda: sum(one.metric("decisioning_lanes") for one in workers) == broker.partitions, what="all lanes owned")
+    assert all(lanes)
+    names = {partition_of(f"c-{n}".encode(), broker.partitions): f"c-{n}" for n in range(40)}
+    greet(broker, *names.values())
+    clients = [Client(one, tokens) for one in workers]
+    for name in names.values():
+        broker.publish("orders", event("order.placed", of=name, id_=f"o-{name}", order_id="o-9"), name)
+    broker.flush()
+    for client in clients:
+        for name in names.values():
+            until(lambda client=client, name=name: client.knows(name), what=f"{name} being known everywhere")
+            found = client.get(f"/v1/customers/{name}/context").json
+            assert (found["customer"], found["degraded"]) == (name, False)
+            order = until(
+                lambda client=client, name=name: client.get(f"/v1/customers/{name}/orders/o-9"), what="an answer"
+            )
+            assert (order.json["status"], order.json["as_of"]) == ("placed", "2026-03-02T10:00:00Z")
+    first, second = (
+        client.decide(asked(name, f"r-{name}")) for client, name in zip(clients, names.values(), strict=False)
+    )
+    assert (first.json["status"], second.json["status"]) == ("answered", "answered")
+    again = clients[1].decide(asked(next(iter(names.values())), f"r-{next(iter(names.values()))}"))
+    assert again.json == first.json
+
+
+def test_without_kafka_service_yes_marketing_no(broker: Live, tokens: TokenFile) -> None:
+    """Never an error page: what is known is told as degraded, and a request is said not to be recorded."""
+    greet(broker, "c-1")
+    client = Client(broker.worker().ready(), tokens)
+    until(lambda: client.knows("c-1"), what="the consent being folded")
+    broker.stop_broker()
+    told = client.decide(asked(), wait=1)
+    assert told.status == 200
+    assert (told.json["status"], told.json["degraded"]) == ("not_recorded", True)
+    assert [one["reason"] for one in told.json["advice"]] == ["degraded.state"]
+    service = {"action": "call back", "class": "service", "channels": ["email"]}
+    told = client.decide({"subject": "c-1", "data": {"request_id": "r-2", "candidates": [service]}}, wait=1)
+    assert [one["verdict"] for one in told.json["advice"]] == ["allow"]
+    assert json.loads(told.body)["decisions"] == []
+
+
+def test_there_is_no_api_without_tokens(tmp_path: Path) -> None:
+    """Off unless a token file is set; and a bad one is one line and exit code 3."""
+    with Live(tmp_path) as broker:
+        assert "/v1/" not in broker.worker().ready().output
+        bad = tmp_path / "bad"
+        bad.write_text("crm read nonsense\n")
+        bad.chmod(0o600)
+        worker = broker.worker("bad", api_tokens_file=bad)
+        assert worker.process.wait(30) == 3
+        assert "DECISIONING_API_TOKENS_FILE: " in worker.output
