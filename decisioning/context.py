@@ -121,15 +121,18 @@ class Context(Struct, frozen=True, omit_defaults=True):
 
 
 class OrderStatus(Struct, frozen=True, omit_defaults=True):
-    """Where an order stands as far as we were told, and when we were last told anything of it (`as_of`)."""
+    """Where an order stands as far as we were told, and of when the newest of it is.
+
+    `as_of` is absent where an order was only placed and nothing promised: then no time of it is remembered.
+    """
 
     customer: str
     order_id: str
     status: str
-    as_of: Time
     late: bool
     payment_failed: bool
     degraded: bool
+    as_of: Time | None = None
     promised_at: Time | None = None
     next: str | None = None
 
@@ -187,7 +190,7 @@ def order_status(state: State | None, customer: str, order_id: str, now: int) ->
         customer=customer,
         order_id=order_id,
         status=status,
-        as_of=format_instant(orders.newest(found)),
+        as_of=_time(orders.newest(found) or None),
         late=orders.late(found, max(now, state.now)),
         payment_failed=orders.payment_failed(found),
         degraded=state.degraded,

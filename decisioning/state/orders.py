@@ -206,6 +206,6 @@ def ended(order: Order) -> int:
 
 
 def newest(order: Order) -> int:
-    """The time of the newest event that told of it."""
+    """The time of the newest event that told of it; 0 where no time of it is remembered."""
     times = (order.shipped_at, order.delivered_at, order.payment_failed_at, *(one.at for one in order.told))
     return max([ended(order), *(at for at in times if at is not None)])

@@ -42,6 +42,12 @@ class Crew:
             self._workers |= {name: self._broker.worker(name) for name in names}
         until(self._all_ready, 60, "all workers ready")
 
+    @property
+    def workers(self) -> list[WorkerProcess]:
+        """Those who work now, by name."""
+        with self._lock:
+            return [self._workers[name] for name in sorted(self._workers)]
+
     def leave(self, name: str) -> None:
         """This one ends in good order and stays away."""
         with self._lock:

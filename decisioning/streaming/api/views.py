@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple
 from msgspec.structs import replace
 
 from decisioning.context import Context, OrderStatus, context, order_status
-from decisioning.instant import format_instant
 from decisioning.policy import Policy
 from decisioning.reasons import describe
 from decisioning.state import State
@@ -78,7 +77,7 @@ class Views:
 
     def degraded_order(self, customer: str, order_id: str) -> OrderStatus:
         """An order of which nothing can be said now."""
-        return OrderStatus(customer, order_id, "unknown", format_instant(self._now()), False, False, degraded=True)
+        return OrderStatus(customer, order_id, "unknown", late=False, payment_failed=False, degraded=True)
 
     def why(self, decision_id: str) -> dict[str, Any] | None:
         """A decision, and its reasons in words; None where it is not in the journal's window."""

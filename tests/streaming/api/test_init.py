@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,12 @@ import pytest
 from decisioning.streaming.api.tokens import Scope
 from decisioning.streaming.topics import partition_of
 from tests.streaming.api.calls import TokenFile, Told, address_of, call, decide
+from tests.streaming.crew import Crew
 from tests.streaming.live import Live, WorkerProcess, until
 from tests.streaming.records import event
 
 _DAY = "2026-03-02T12:00:00Z"
+_LATER = "2026-03-09T12:00:00Z"
 
 
 @pytest.fixture
@@ -59,9 +63,19 @@ class Client:
         """Look something up."""
         return call(self._address, path, self._token)
 
+    def order(self, customer: str, order: str) -> Any:
+        """An order of a customer; None while nobody has heard of it."""
+        found = self.get(f"/v1/customers/{customer}/orders/{order}")
+        return found.json if found.status == 200 and not found.json["degraded"] else None
+
     def knows(self, customer: str) -> bool:
         """Whether the worker has heard of a customer."""
         return bool(self.get(f"/v1/customers/{customer}/context").json["known"])
+
+
+def lanes(worker: WorkerProcess) -> float:
+    """How many lanes a worker owns; 0 while it does not answer."""
+    return worker.metric("decisioning_lanes") if worker.is_ready() else 0
 
 
 def test_a_request_is_answered_through_the_log(broker: Live, tokens: TokenFile) -> None:
@@ -92,31 +106,24 @@ def test_a_request_is_answered_through_the_log(broker: Live, tokens: TokenFile) 
 
 def test_any_worker_takes_a_request_and_finds_the_owner(broker: Live, tokens: TokenFile) -> None:
     """Two workers share the lanes: each answers for every customer, by the log or by asking the other."""
-    workers = [broker.worker("a").ready(), broker.worker("b").ready()]
-    lanes = [until(lambda one=one: one.metric("decisioning_lanes"), 60, "both having lanes") for one in workers]
-    until(lambda: sum(one.metric("decisioning_lanes") for one in workers) == broker.partitions, what="all lanes owned")
-    assert all(lanes)
-    names = {partition_of(f"c-{n}".encode(), broker.partitions): f"c-{n}" for n in range(40)}
-    greet(broker, *names.values())
-    clients = [Client(one, tokens) for one in workers]
-    for name in names.values():
-        broker.publish("orders", event("order.placed", of=name, id_=f"o-{name}", order_id="o-9"), name)
-    broker.flush()
-    for client in clients:
-        for name in names.values():
-            until(lambda client=client, name=name: client.knows(name), what=f"{name} being known everywhere")
+    with Crew(broker) as crew:
+        crew.join("a", "b")
+        until(lambda: all(lanes(one) for one in crew.workers), 90, "both having lanes")
+        names = list({partition_of(f"c-{n}".encode(), broker.partitions): f"c-{n}" for n in range(40)}.values())
+        greet(broker, *names)
+        clients = [Client(one, tokens) for one in crew.workers]
+        for name in names:
+            broker.publish("orders", event("order.placed", of=name, id_=f"o-{name}", order_id="o/9", promised_at=_LATER), name)
+        broker.flush()
+        for client, name in product(clients, names):
+            order = until(partial(client.order, name, "o%2F9"), 60, f"{name}'s order being known everywhere")
+            assert (order["status"], order["as_of"], order["degraded"]) == ("placed", "2026-03-02T10:00:00Z", False)
             found = client.get(f"/v1/customers/{name}/context").json
-            assert (found["customer"], found["degraded"]) == (name, False)
-            order = until(
-                lambda client=client, name=name: client.get(f"/v1/customers/{name}/orders/o-9"), what="an answer"
-            )
-            assert (order.json["status"], order.json["as_of"]) == ("placed", "2026-03-02T10:00:00Z")
-    first, second = (
-        client.decide(asked(name, f"r-{name}")) for client, name in zip(clients, names.values(), strict=False)
-    )
-    assert (first.json["status"], second.json["status"]) == ("answered", "answered")
-    again = clients[1].decide(asked(next(iter(names.values())), f"r-{next(iter(names.values()))}"))
-    assert again.json == first.json
+            assert (found["customer"], found["known"], found["degraded"]) == (name, True, False)
+        told = [client.decide(asked(name, f"r-{name}")) for client, name in product(clients, names)]
+        assert {one.json["status"] for one in told} == {"answered"}
+        half = len(names)
+        assert [one.json for one in told[:half]] == [one.json for one in told[half:]]
 
 
 def test_without_kafka_service_yes_marketing_no(broker: Live, tokens: TokenFile) -> None:
