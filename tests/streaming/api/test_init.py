@@ -113,7 +113,9 @@ def test_any_worker_takes_a_request_and_finds_the_owner(broker: Live, tokens: To
         greet(broker, *names)
         clients = [Client(one, tokens) for one in crew.workers]
         for name in names:
-            broker.publish("orders", event("order.placed", of=name, id_=f"o-{name}", order_id="o/9", promised_at=_LATER), name)
+            broker.publish(
+                "orders", event("order.placed", of=name, id_=f"o-{name}", order_id="o/9", promised_at=_LATER), name
+            )
         broker.flush()
         for client, name in product(clients, names):
             order = until(partial(client.order, name, "o%2F9"), 60, f"{name}'s order being known everywhere")
