@@ -270,9 +270,7 @@ def withdraw(name: Annotated[str, typer.Argument(help="The rulebook's name, as i
 @api.command("token", epilog="Example: decisioning api token crm --scope read --scope decide >> tokens")
 def api_token(
     name: Annotated[str, typer.Argument(help="Whose it is: one word.")],
-    scope: Annotated[
-        list[str], typer.Option(help="read, decide, admin; or peer, a key of the workers.")
-    ],
+    scope: Annotated[list[str], typer.Option(help="read, decide, admin; or peer, a key of the workers.")],
 ) -> None:
     """Make a token: the line for the token file on stdout, the token itself, once, on stderr."""
     from decisioning.streaming.api.tokens import Scope, make, make_peer_line

@@ -152,7 +152,7 @@ class _Protocol(web.RequestHandler):
     """
 
     def __init__(self, server: web.Server, most: int, **options: Any) -> None:
-        super().__init__(server, **options)
+        super().__init__(server, access_log=None, **options)  # a line of it holds the path, and so a customer
         self._server, self._most = server, most
         self._patience: asyncio.TimerHandle | None = None
 

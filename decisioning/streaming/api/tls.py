@@ -64,7 +64,7 @@ def for_peers(settings: Settings) -> ssl.SSLContext:
 
 
 def _stamps(*paths: Path) -> list[int]:
-    return [path.stat().st_mtime_ns for path in paths]
+    return [path.stat().st_mtime_ns if path.exists() else 0 for path in paths]
 
 
 def _no_passphrase() -> str:
