@@ -152,7 +152,8 @@ class _Protocol(web.RequestHandler):
     """
 
     def __init__(self, server: web.Server, most: int, **options: Any) -> None:
-        super().__init__(server, access_log=None, **options)  # a line of it holds the path, and so a customer
+        # None is aiohttp's own word for no access log, whatever the type says: a line of it holds the path.
+        super().__init__(server, access_log=None, **options)  # type: ignore[arg-type]
         self._server, self._most = server, most
         self._patience: asyncio.TimerHandle | None = None
 

@@ -7,7 +7,7 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
-from http.client import HTTPMessage
+from email.message import Message
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -32,7 +32,7 @@ class Told(NamedTuple):
     """What the API answered."""
 
     status: int
-    headers: HTTPMessage
+    headers: Message
     body: bytes
 
     @property

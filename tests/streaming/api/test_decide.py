@@ -16,7 +16,7 @@ from tests.builders import Story, at, event
 from tests.streaming.records import Rec
 
 NOW = at("2026-03-02 12:00")
-WELCOME = {"action": "hello", "class": "marketing", "channels": ["email"]}
+WELCOME: dict[str, object] = {"action": "hello", "class": "marketing", "channels": ["email"]}
 STORY = Story()
 
 

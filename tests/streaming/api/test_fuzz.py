@@ -39,7 +39,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
         assert worker.term() == 0
 
 
-@schema.parametrize()
+@schema.parametrize()  # type: ignore[untyped-decorator]  # of a schema that is made when it is read
 @settings(
     max_examples=40, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[*HealthCheck],
