@@ -20,7 +20,7 @@ from decisioning.streaming.api.routes import ROUTES, Query, Route
 Schema = dict[str, Any]
 _JSON: Final = "application/json"
 _REF: Final = "#/components/schemas/{name}"
-_EVERYWHERE: Final = ("unauthenticated", "forbidden", "too-many-requests", "internal")
+_EVERYWHERE: Final = ("bad-request", "unauthenticated", "forbidden", "too-many-requests", "internal")
 _EXAMPLE: Final = {
     "subject": "c-42",
     "data": {
@@ -155,8 +155,8 @@ def _schemas() -> Schema:
 
 def _request() -> Schema:
     """A `contact.requested` whose other attributes may be left out."""
-    properties = {name: one for name, one in schemas.event()["properties"].items() if name != "data"}
-    properties["type"] = {"const": "contact.requested"}
+    found = schemas.event()["properties"] | {"type": {"const": "contact.requested"}}
+    properties: Schema = {name: {"anyOf": [one, {"type": "null"}]} for name, one in found.items()}  # null is absent
     properties["subject"] = {"type": "string", "minLength": 1, "maxLength": 512, "description": "The customer."}
     properties["data"] = {"$ref": _REF.format(name="ContactRequested")}
     return {"type": "object", "properties": properties, "required": ["subject", "data"]}

@@ -44,7 +44,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "A `contact.requested`; the attributes `specversion`, `type`, `source`, `id` and `time` may be left out. The"
         " request goes through the log, so it is durable; asking again with the same `source` and `id` gives the same"
         " answer. 202: not answered within the wait (`Prefer: wait=3`), look at `Location`.",
-        problems=("bad-request", "too-slow", "too-large", "unsupported-media-type", "not-an-event", "busy"),
+        problems=("too-slow", "too-large", "unsupported-media-type", "not-an-event", "busy"),
     ),
     Route(
         "context", "GET", "/v1/customers/{customer}/context", Scope.READ,
@@ -60,7 +60,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "decisions", "GET", "/v1/customers/{customer}/decisions", Scope.READ,
         "The newest decisions about a customer, the newest first.", {200: "Decisions"},
         queries=(Query("request_id", "Only the answers to this request."), Query("limit", "So many at most.", 50)),
-        problems=("bad-request", "not-found"),
+        problems=("not-found",),
     ),
     Route(
         "why", "GET", "/v1/decisions/{decision}", Scope.READ,

@@ -24,7 +24,7 @@ from decisioning.streaming.api.decide import ASK_AGAIN_SECONDS, Decide, wait_of
 from decisioning.streaming.api.limits import STRANGER, Limits
 from decisioning.streaming.api.peers import SCHEME, Peers
 from decisioning.streaming.api.problem import Problem
-from decisioning.streaming.api.routes import Matched, match
+from decisioning.streaming.api.routes import Matched, Route, match
 from decisioning.streaming.api.tokens import Scope, Token, Tokens
 from decisioning.streaming.api.views import Elsewhere, Moved, Views
 from decisioning.streaming.http import Answer
@@ -34,7 +34,7 @@ _log: Final = logging.getLogger(__name__)
 _JSON: Final = "application/json"
 _TAKEN: Final = frozenset({_JSON, "application/cloudevents+json"})
 _BODY_SECONDS: Final = 10.0
-_LONGEST_KEY: Final = 512
+_LONGEST_ID: Final = 512
 Found = Context | OrderStatus | Moved | Elsewhere | None
 
 
@@ -65,6 +65,7 @@ class Api:
             matched = match(request.method, request.rel_url.raw_path)
             name = matched.route.name
             self._admit(token, matched.route.scope)
+            _check(request, matched.route)
             found = await self._routes[name](request, matched, token, vouched)
         except Problem as problem:
             found = problem.answer()
@@ -105,8 +106,8 @@ class Api:
         if request.content_type not in _TAKEN:
             raise Problem("unsupported-media-type", f"send {' or '.join(sorted(_TAKEN))}")
         key = request.headers.get("Idempotency-Key")
-        if key is not None and not 0 < len(key) <= _LONGEST_KEY:
-            raise Problem("bad-request", f"an Idempotency-Key has up to {_LONGEST_KEY} characters")
+        if key is not None and not 0 < len(key) <= _LONGEST_ID:
+            raise Problem("bad-request", f"an Idempotency-Key has up to {_LONGEST_ID} characters")
         asked = self._decide.read(await self._body(request), token.name, key)
         outcome = await self._decide.ask(asked, wait_of(request.headers, self._wait))
         body = msgspec.json.encode(outcome.as_json())
@@ -169,7 +170,10 @@ class Api:
         limit = query.get("limit", "20")
         if not limit.isdecimal() or not 1 <= int(limit[:4]) <= 50 or len(limit) > 4:
             raise Problem("bad-request", "`limit` is a number from 1 to 50")
-        found = self._views.decisions(customer, query.get("request_id"), int(limit))
+        request_id = query.get("request_id")
+        if request_id is not None and len(request_id) > _LONGEST_ID:
+            raise Problem("bad-request", f"`request_id` has up to {_LONGEST_ID} characters")
+        found = self._views.decisions(customer, request_id, int(limit))
         told: dict[str, Any] = {"customer": customer, "degraded": self._views.silent, "decisions": found}
         return Answer(200, msgspec.json.encode(told), _JSON)
 
@@ -181,6 +185,14 @@ class Api:
 
     async def _openapi(self, request: web.BaseRequest, matched: Matched, token: Token, vouched: bool) -> Answer:
         return Answer(200, self._document, _JSON)
+
+
+def _check(request: web.BaseRequest, route: Route) -> None:
+    """A misspelt parameter that were passed over would answer another question."""
+    known = [query.name for query in route.queries]
+    asked = [name for name, _ in request.rel_url.query.items()]
+    if len(set(asked)) < len(asked) or not set(asked) <= set(known):
+        raise Problem("bad-request", f"parameters, each once: {', '.join(known) or 'none'}")
 
 
 def _too_often(seconds: float) -> Problem:

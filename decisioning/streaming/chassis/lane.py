@@ -226,7 +226,7 @@ class Lane(Generic[M, S]):
 
     def look(self, key: bytes) -> S | None:
         """The state of `key` as of the last record taken, to be read and not changed; None: it has none."""
-        return (self._dirty.get(key) or self._overlay.get(key) or self._cache.get(key) or self._fetch(key)).state
+        return (self._dirty.get(key) or self._overlay.get(key) or self.at_hand.get(key) or self._fetch(key)).state
 
     def _fetch(self, key: bytes) -> Held[S]:
         raw = self.store.get(raw_key(key))
