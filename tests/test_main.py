@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from decisioning.instant import format_instant
+from decisioning.streaming.api.tokens import Tokens
 from tests.builders import RETAIL, at, offer
 
 BOUND = 60
@@ -176,6 +177,7 @@ def test_who_stops_reading_is_no_error(tmp_path: Path) -> None:
         ),
         *(["check"], ["test"], ["mutate"], ["explain"], ["schema"], ["tables"]),
         *(["rulebook", "publish"], ["rulebook", "withdraw"]),
+        *(["api", "token"], ["api", "document"]),
     ],
 )
 def test_every_commands_help_has_an_example(command: list[str]) -> None:
@@ -200,3 +202,19 @@ def test_only_a_good_rulebook_is_published(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr == run("check", str(rules)).stderr or done.stderr in run("check", str(rules)).stdout
     assert f"{rules}:4:3: ".encode() in done.stderr
+
+
+def test_a_token_is_printed_once_beside_its_line(tmp_path: Path) -> None:
+    """The line goes to the file by `>>`, the token to whoever reads the screen; a wrong scope is usage."""
+    done = run("api", "token", "crm", "--scope", "read", "--scope", "decide")
+    assert done.returncode == 0
+    file = tmp_path / "tokens"
+    file.write_bytes(done.stdout + run("api", "token", "workers", "--scope", "peer").stdout)
+    file.chmod(0o600)
+    tokens = Tokens(file)
+    found = tokens.find(done.stderr.decode().strip())
+    assert found is not None
+    assert (found.name, sorted(found.scopes)) == ("crm", ["decide", "read"])
+    assert tokens.peer_key is not None
+    assert run("api", "token", "crm", "--scope", "root").returncode == 2
+    assert json.loads(run("api", "document").stdout)["openapi"] == "3.1.0"

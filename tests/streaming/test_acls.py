@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from decisioning.streaming.acls import acls, render_acls
 from decisioning.streaming.settings import Settings
 from decisioning.streaming.topics import TOPICS, Role, name_of
@@ -34,3 +36,11 @@ def test_a_person_reads_one_line_a_permission() -> None:
     assert len(lines) == 1 + len(acls(SETTINGS))
     assert lines[0].split() == ["RESOURCE", "NAME", "OPERATION", "WHY"]
     assert "Topic     shop.state-changelog  DescribeConfigs  the start refuses" in "\n".join(lines)
+
+
+def test_the_api_asks_and_reads_back(tmp_path: Path) -> None:
+    """Two more where there is an API, and only there."""
+    tokens = tmp_path / "tokens"
+    tokens.touch()
+    more = set(acls(Settings(api_tokens_file=tokens))) - set(acls(Settings()))
+    assert {(row.name, row.operation) for row in more} == {("contact-requests", "Write"), ("decisions", "Read")}

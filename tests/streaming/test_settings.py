@@ -93,6 +93,10 @@ def test_settings_are_frozen() -> None:
         ({"SECURITY_PROTOCOL": "SSL", "SSL_CERT_FILE": __file__}, "DECISIONING_SSL_KEY_FILE: a certificate and"),
         ({"SECURITY_PROTOCOL": "SSL", "SSL_CA_FILE": "/no/such/file"}, "DECISIONING_SSL_CA_FILE: path does not point"),
         ({"SECURITY_PROTOCOL": "SSL", "SSL_CA_FILE": __file__}, "DECISIONING_SSL_CA_FILE: holds no certificate"),
+        ({"API_TLS_CERT_FILE": __file__}, "DECISIONING_API_TLS_KEY_FILE: a certificate and its key"),
+        ({"API_TOKENS_FILE": __file__, "API_HOST": "0.0.0.0"}, "DECISIONING_API_TLS_CERT_FILE: tokens beyond loopback"),
+        ({"API_URL": "ftp://worker:1"}, "DECISIONING_API_URL: "),
+        ({"API_URL": "http://user:pass@worker:1"}, "DECISIONING_API_URL: "),
         (
             {"SECURITY_PROTOCOL": "SSL", "SSL_CERT_FILE": __file__, "SSL_KEY_FILE": __file__},
             "DECISIONING_SSL_CERT_FILE: it and SSL_KEY_FILE are no matching pair",
