@@ -33,18 +33,18 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from decisioning import answers
 from decisioning.engine import on_event
-from decisioning.errors import EventRejected
-from decisioning.event import Event, parse
+from decisioning.errors import EventRejected, Fault
+from decisioning.event import Event
 from decisioning.instant import format_instant
 from decisioning.payload import ContactRequested
 from decisioning.policy import Policy
 from decisioning.state import State
+from decisioning.streaming.admit import admit
 from decisioning.streaming.api.journal import Entry, Journal
 from decisioning.streaming.api.problem import Problem
 from decisioning.streaming.api.views import SILENT_SECONDS
 from decisioning.streaming.settings import Settings, kafka_options
 from decisioning.streaming.topics import name_of, partition_of
-from decisioning.streaming.worker import FUTURE
 
 TYPE: Final = "contact.requested"
 ASK_AGAIN_SECONDS: Final = 5
@@ -99,15 +99,13 @@ class Decide:
             if not isinstance(found, dict):
                 raise Problem("not-an-event", "the body is a JSON object")
             value = msgspec.json.encode(self._filled(found, caller, key))
-            event = parse(value)
+            event = admit(self._settings, value, (), self._now())
         except EventRejected as error:
-            raise Problem("not-an-event", str(error)) from None
+            raise Problem("too-large" if error.fault is Fault.TOO_LARGE else "not-an-event", str(error)) from None
         except (msgspec.MsgspecError, ValueError, RecursionError):
             raise Problem("bad-request", "the body is no JSON in UTF-8") from None
         if not isinstance(event.data, ContactRequested):
             raise Problem("not-an-event", f"`type` must be {TYPE}")
-        if self._settings.clock == "wall" and event.time > self._now() + FUTURE:
-            raise Problem("not-an-event", "`time` is more than 5 minutes ahead of our clock: set yours")
         return Asked(event, value, len(answers.questions(self._policy(), event, event.data)))
 
     def _filled(self, found: dict[str, Any], caller: str, key: str | None) -> dict[str, Any]:

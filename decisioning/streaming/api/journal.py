@@ -31,12 +31,12 @@ from decisioning.streaming.settings import Settings, kafka_options
 from decisioning.streaming.topics import name_of
 
 BYTES: Final = 64 * 1024 * 1024
-"""How much of the topic is kept: some 50,000 decisions."""
-_BEFORE: Final = 40_000  # records, over all partitions, from before the start
+"""How much of the topic is kept: some 25,000 decisions."""
+_BEFORE: Final = 25_000  # records, over all partitions, from before the start
 _AT_ONCE: Final = 500
 _AGAIN_SECONDS: Final = 1.0
 _BEHIND: Final = 1000  # decisions that a listener may be behind before it misses some
-_OVERHEAD: Final = 1200  # bytes of Python's own that an entry costs, measured with tracemalloc
+_OVERHEAD: Final = 2000  # bytes of Python's own that an entry costs: tracemalloc said 1,550, and a customer has a list
 ERASED: Final = "dnc.erased"
 """The reason of the hold after which nothing older about its customer is kept."""
 ANSWERS: Final = frozenset({"act", "suppress", "defer"})
