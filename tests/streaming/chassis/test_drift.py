@@ -18,6 +18,9 @@ VERSIONS = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.1", "aiokafka": 
 
 HASHES: dict[str, str] = {
     "faust.assignor.partition_assignor:PartitionAssignor.name": "a950c3196764e0f5",
+    "faust.assignor.partition_assignor:PartitionAssignor._url": "a1c9e893ba7eb679",
+    "faust.assignor.partition_assignor:PartitionAssignor.changelog_distribution": "2644754802c722b3",
+    "faust.assignor.partition_assignor:PartitionAssignor._get_changelog_distribution": "dd376e80a45bdd6a",
     "faust.transport.consumer:Consumer._drain_messages": "44a2500309e83c63",
     "faust.transport.consumer:Consumer.perform_seek": "0e8c130ff4b0afd8",
     "faust.transport.consumer:Consumer.commit": "a354437baaa08bf8",
