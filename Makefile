@@ -67,7 +67,7 @@ generated: $(READY) ## Write the JSON Schemas, the AsyncAPI document, the tables
 	$(BIN)/decisioning schema event decision asyncapi --write contract
 	$(BIN)/decisioning tables rules/README.md
 	$(BIN)/python -m tests.deploy.manifests
-	$(BIN)/decisioning api document > deploy/openapi.json
+	$(BIN)/decisioning api document > contract/openapi.json
 
 lint: $(READY) ## Check the style
 	$(BIN)/ruff check .

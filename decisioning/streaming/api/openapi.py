@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document, made of the routes and of the models that they answer with.
 
-`deploy/openapi.json` holds it as a file; a test keeps that as fresh as the code.
+`contract/openapi.json` holds it as a file; a test keeps that as fresh as the code.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from decisioning.streaming.api.openapi import document, dumps
 from decisioning.streaming.api.routes import ROUTES
 from tests.builders import CUSTOMER, at, case_opened, uncapped
 
-FILE = Path(__file__).parents[3] / "deploy" / "openapi.json"
+FILE = Path(__file__).parents[3] / "contract" / "openapi.json"
 
 
 def valid(name: str, value: Any) -> None:
