@@ -7,8 +7,9 @@ the same judge and end in one of three ways: the best speaks, or what may wait i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from decisioning import make_good
@@ -32,7 +33,7 @@ CALLED: Final = {
 """Type of the event that called an action -> the reason of its act; any other is allowed like what was asked."""
 
 
-class Question(NamedTuple):
+class Question(Struct, frozen=True, gc=False):
     """Candidates that compete for one answer: as asked (`asked_at` set), or as they waited since `origin`.
 
     `about` is the fact that an action of the rulebook stands on.
@@ -223,7 +224,7 @@ def _promise(
 def _act(judge: Judge, state: State, question: Question, winner: Verdict) -> tuple[State, Decision]:
     policy, chosen, about = judge.policy, winner.candidate, question.about
     if about is not None and winner.reason == ALLOWED:
-        winner = winner._replace(reason=CALLED.get(about.event, ALLOWED))
+        winner = replace(winner, reason=CALLED.get(about.event, ALLOWED))
     valid_until = judge.valid_until(chosen, winner.channel)
     decision = replace(
         _decision(judge, question, Outcome.ACT, winner),
@@ -250,8 +251,8 @@ def _act(judge: Judge, state: State, question: Question, winner: Verdict) -> tup
 
 def _adjust(judge: Judge, state: State, question: Question, better: make_good.Adjustment) -> tuple[State, Decision]:
     """The adjustment speaks in place of the offer that would have been refused."""
-    named = better.verdict._replace(reason=make_good.REASON)
-    state, decision = _act(judge, state, question._replace(about=better.about), named)
+    named = replace(better.verdict, reason=make_good.REASON)
+    state, decision = _act(judge, state, replace(question, about=better.about), named)
     state = orders.say(state, better.about.order_id, better.said(decision.id, judge.now))
     money = {"refund": better.refund, "currency": better.currency, "order_id": better.about.order_id}
     return state, replace(decision, context={**(decision.context or {}), **money})

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from decisioning.decision import Candidate, Outcome, Verdict
 from decisioning.instant import DAY
 from decisioning.policy import LONGEST_WAIT, Policy
@@ -83,11 +85,11 @@ class Judge:
         not_before = self._first_clear(ask)
         if not_before is None or not_before > ask.now + LONGEST_WAIT or not_before >= ask.candidate.expires_at:
             return self._verdict(ask, Outcome.SUPPRESS, first, first)
-        return self._verdict(ask, Outcome.DEFER, first, first)._replace(not_before=not_before)
+        return replace(self._verdict(ask, Outcome.DEFER, first, first), not_before=not_before)
 
     def outranked(self, verdict: Verdict, ask: Ask) -> Verdict:
         """A candidate that was allowed and lost: free again once the winner's slot, part of `ask.acts`, is."""
-        return verdict._replace(reason=OUTRANKED, allowed_from=self.allowed_from(ask))
+        return replace(verdict, reason=OUTRANKED, allowed_from=self.allowed_from(ask))
 
     def allowed_from(self, ask: Ask, first: Objection | None = None) -> int | None:
         """The first instant from now at which a new request for the same thing would be allowed, nothing else
@@ -100,7 +102,7 @@ class Judge:
             return None
         at = ask.now
         for _ in range(_MAX_STEPS):
-            later = ask if at == ask.now else ask._replace(now=at)
+            later = ask if at == ask.now else replace(ask, now=at)
             found = (first,) if first is not None else self._objections(later, lasting=True)
             first = None
             if not found:
@@ -171,7 +173,7 @@ class Judge:
         suppressors = self._suppressors(ask.candidate)
         at = ask.now
         for _ in range(_MAX_STEPS):
-            later = ask._replace(now=at)
+            later = replace(ask, now=at)
             waits = next(
                 (found for one in suppressors if (found := one.check(later)) is not None and found.waits), None
             )

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
-from typing import Any, ClassVar, Final, Generic, Literal, NamedTuple, Protocol, Self, TypeVar, cast
+from typing import Any, ClassVar, Final, Generic, Literal, Protocol, Self, TypeVar, cast
+
+from msgspec import Struct
 
 from decisioning.catalogue import Catalogue
 from decisioning.decision import Candidate
@@ -35,7 +37,7 @@ Answers = dict[Hashable, Any]
 """What conditions answered, by whatever tells two questions apart (`facts.answered`)."""
 
 
-class Ask(NamedTuple):
+class Ask(Struct, frozen=True, gc=False):
     """The question: may this candidate go out on this channel at `now`?
 
     `acts` are those that count (at a recall not the judged one), `kept` what was bought and did not come back, `zones`
@@ -57,7 +59,7 @@ class Ask(NamedTuple):
     """What conditions answered about this customer so far, so that each is asked once; none: they are asked anew."""
 
 
-class Objection(NamedTuple):
+class Objection(Struct, frozen=True, gc=False):
     """Why not. `until` is the first instant at which this suppressor objects no more (None: never by itself);
     `waits` asks to be asked again then instead of refusing."""
 

@@ -90,5 +90,5 @@ def test_a_suppressor_reads_no_more_of_the_question_than_it_says(kind: type[AnyS
     if kind.depends_on == "candidate":
         allowed |= {"candidate"}
     if kind.depends_on == "everything":
-        allowed = set(Ask._fields)
+        allowed = set(Ask.__struct_fields__)
     assert _reads(kind) <= allowed
