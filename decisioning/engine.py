@@ -91,7 +91,8 @@ def on_event(policy: Policy, state: State | None, event: Event, now: int) -> Ste
     before = _swept(policy, before)  # here too: what is too old now is not known, whenever it was last looked at
     state = fold(before, event)
     holds_change = holds.concerns(before, state)
-    state = state if state is before else _swept(policy, state)
+    if state.orders is not before.orders or state.acts is not before.acts:
+        state = _swept(policy, state)
     state, outputs = recall(policy, state, event)
     state, said = answers.withdraw(policy, state, withdrawal(event))
     if isinstance(event.data, CustomerErased):

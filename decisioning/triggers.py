@@ -48,12 +48,15 @@ def called(policy: Policy, state: State, event: Event) -> Called:
     for action in actions:
         if state.now - event.time > action.valid_for or _said_before(state, action, about):
             continue
-        known = known if known is not None else facts.of_event(policy.attributes, state, event)
-        try:
-            if action.refused_by(known) is None:
-                found.append(action.candidate(event.time, policy.lifetime))
-        except ConditionError as error:
-            errors.append(f"{action.action}.{error.clause}")
+        if action.clauses:
+            known = known if known is not None else facts.of_event(policy.attributes, state, event)
+            try:
+                if action.refused_by(known) is not None:
+                    continue
+            except ConditionError as error:
+                errors.append(f"{action.action}.{error.clause}")
+                continue
+        found.append(action.candidate(event.time, policy.lifetime))
     promotional = tuple(one for one in found if one.class_ in PROMOTIONAL)
     groups = dict.fromkeys(promotional if one.class_ in PROMOTIONAL else (one,) for one in found)
     trigger = trigger_of(event)
