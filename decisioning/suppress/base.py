@@ -97,6 +97,10 @@ class Suppressor(ABC, Generic[R]):
     depends_on: ClassVar[Depends] = "everything"
     """How much of the question its answer depends on, so that it is not asked again where nothing of that differs."""
 
+    fades: ClassVar[bool] = False
+    """Whether time alone never brings an objection, only ends it: once silent it is silent for ever, nothing else
+    happening, and is not asked about later instants."""
+
     def __init__(self, rule: R) -> None:
         self.rule = rule
 

@@ -6,7 +6,7 @@ that were cancelled no longer speak, except for the cooldown: the customer did j
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from pydantic import Field
@@ -48,6 +48,7 @@ class NotJustBought(Suppressor[Windows]):
     )
     shape = Windows
     depends_on = "candidate"
+    fades = True
 
     def check(self, ask: Ask) -> Objection | None:
         """The first of the five reasons that holds."""
@@ -74,16 +75,13 @@ class NotJustBought(Suppressor[Windows]):
     def _price_drop(self, ask: Ask) -> Objection | None:
         """Rule 8: the same sku at a lower price than paid, in the currency paid."""
         candidate = ask.candidate
-        known = offered_price(candidate, ask.catalogue)
+        same = [one for one in ask.kept if one.sku == candidate.sku]
+        known = offered_price(candidate, ask.catalogue) if same else None
         if known is None:
             return None
         price, currency = known
         offered = Decimal(price)
-        found = [
-            one
-            for one in ask.kept
-            if one.sku == candidate.sku and currency in (None, one.currency) and Decimal(one.unit_price) > offered
-        ]
+        found = [one for one in same if currency in (None, one.currency) and Decimal(one.unit_price) > offered]
         return _objection(
             "recent_purchase.price_drop",
             ask,
@@ -97,7 +95,8 @@ class NotJustBought(Suppressor[Windows]):
         sku = ask.candidate.sku
         if sku is None:
             return None
-        found = [one for one in ask.kept if one.sku == sku or ask.catalogue.are_variants(one.sku, sku)]
+        variants = ask.catalogue.variants(sku)
+        found = [one for one in ask.kept if one.sku in variants]
         return _objection(
             "recent_purchase.same_item", ask, found, lambda one: self._needed_again(ask, one, self.rule.same_item)
         )
@@ -107,7 +106,8 @@ class NotJustBought(Suppressor[Windows]):
         sku = ask.candidate.sku
         if sku is None:
             return None
-        found = [one for one in ask.kept if ask.catalogue.are_substitutes(one.sku, sku) and not _complements(ask, one)]
+        substitutes = ask.catalogue.substitutes(sku)
+        found = [one for one in ask.kept if one.sku in substitutes and not _complements(ask, one)]
         return _objection(
             "recent_purchase.substitute", ask, found, lambda one: self._needed_again(ask, one, self.rule.substitute)
         )
@@ -115,12 +115,9 @@ class NotJustBought(Suppressor[Windows]):
     def _same_category(self, ask: Ask) -> Objection | None:
         """Rule 10: the same category, the candidate's own or the catalogue's (exact reading 13)."""
         offered = ask.catalogue.get(ask.candidate.sku)
-        categories = {ask.candidate.category, offered.category if offered is not None else None} - {None}
-        found = []
-        for one in ask.kept:
-            product = ask.catalogue.get(one.sku)
-            if product is not None and product.category in categories and not _complements(ask, one):
-                found.append(one)
+        own = ask.catalogue.of_category(ask.candidate.category)
+        its = ask.catalogue.of_category(offered.category if offered is not None else None)
+        found = [one for one in ask.kept if (one.sku in own or one.sku in its) and not _complements(ask, one)]
         return _objection(
             "recent_purchase.same_category", ask, found, lambda one: self._needed_again(ask, one, self.rule.substitute)
         )
@@ -164,11 +161,13 @@ def _complements(ask: Ask, one: Kept) -> bool:
 def _objection(
     reason: str,
     ask: Ask,
-    found: Iterable[Kept],
+    found: Sequence[Kept],
     window: Callable[[Kept], int],
     facts: Callable[[Kept], dict[str, object]] = lambda _: {},
 ) -> Objection | None:
     """The newest purchase that still speaks gives the facts; the last to fall silent gives the end."""
+    if not found:
+        return None
     speaking = [(one, one.at + window(one)) for one in found]
     speaking = [(one, end) for one, end in speaking if ask.now < end]
     if not speaking:
