@@ -294,7 +294,7 @@ def context(state: State) -> dict[str, object]:
     """What whoever speaks should know of the customer: name, language, what they own, open problem, last promise (P7,
     P35); of a test or seed customer that they are one."""
     profile = state.profile
-    owned = {sku for order in state.orders if order.stands for sku in order.owned}
+    owned = set[str]().union(*[order.owned for order in state.orders if order.lines and order.stands])
     found: dict[str, object] = {}
     if profile.name is not None:
         found["name"] = profile.name.value
@@ -311,7 +311,7 @@ def context(state: State) -> dict[str, object]:
         last = max(given, key=lambda promise: (promise.made_at or 0, promise.id))
         kept = last.kept_at is not None
         found["last_promise"] = {"what": last.what, "due_at": format_instant(last.due_at), "kept": kept}
-    for mark in ("test", "seed"):
+    for mark in ("test", "seed") if state.attributes else ():
         if any(one.name == mark and one.value is True for one in state.attributes):
             found[mark] = True
     return found

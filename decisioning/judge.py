@@ -17,8 +17,6 @@ from decisioning.decision import Candidate, Outcome, Verdict
 from decisioning.instant import DAY
 from decisioning.policy import LONGEST_WAIT, Panel, Placed, Policy
 from decisioning.state import Act, State
-from decisioning.state.model import Kept
-from decisioning.state.purchases import kept
 from decisioning.suppress import Ask, Objection
 from decisioning.suppress.base import Answers
 from decisioning.zones import UnknownZone, Zone, zone, zones_of_country
@@ -60,7 +58,6 @@ class Judge:
         self.state = state
         self.now = now
         self._zones = zones_of(state)
-        self._kept: tuple[Kept, ...] | None = None
         self._of_customer: dict[tuple[str, bool, int], Heard] = {}
         self._of_candidate: dict[tuple[int, int], tuple[Candidate, Heard]] = {}
         self._answers: Answers = {}
@@ -75,12 +72,10 @@ class Judge:
         campaign: str | None = None,
     ) -> Ask:
         """The question about a candidate on a channel, of a customer to whom exactly `acts` were made."""
-        if self._kept is None:
-            self._kept = kept(self.state)
         catalogue = self.policy.catalogue
         zones = self._zones
         return Ask(
-            candidate, channel, self.state, acts, self._kept, self.now, catalogue, zones, asked_at, campaign,
+            candidate, channel, self.state, acts, self.now, catalogue, zones, asked_at, campaign,
             self._answers,
         )  # fmt: skip
 
@@ -107,7 +102,7 @@ class Judge:
 
         None if there is none, and None if this request is refused for its own age (exact reading 3).
         """
-        for suppressor in self._panel(ask.candidate).of_the_request:
+        for suppressor in self.policy.panel(ask.candidate.class_, ask.candidate.keeps_quiet).of_the_request:
             if suppressor.check(ask) is not None:
                 return None
         at = ask.now
@@ -127,15 +122,12 @@ class Judge:
     def valid_until(self, candidate: Candidate, channel: str) -> int:
         """The instant at which an act made now must not go out any more: the earliest end that anyone names."""
         ask = self.ask(candidate, channel, ())
-        ends = [one.ends(ask) for one in self._panel(candidate).ending]
+        ends = [one.ends(ask) for one in self.policy.panel(candidate.class_, candidate.keeps_quiet).ending]
         return min([self.now + self.policy.valid_for(candidate.action), *(end for end in ends if end is not None)])
-
-    def _panel(self, candidate: Candidate) -> Panel:
-        return self.policy.panel(candidate.class_, candidate.keeps_quiet)
 
     def _objections(self, ask: Ask, *, lasting: bool = False) -> Sequence[Objection]:
         """All in order up to the first refusal; with `lasting` without those that are about the request."""
-        panel = self._panel(ask.candidate)
+        panel = self.policy.panel(ask.candidate.class_, ask.candidate.keeps_quiet)
         customer = self._about_customer(ask, panel)
         candidate = self._about_candidate(ask, panel, customer)
         rest = _heard(panel.lasting if lasting else panel.of_everything, ask, candidate.before)

@@ -124,9 +124,7 @@ class Policy:
     @cached_property
     def orders_for(self) -> int:
         """How long an order can matter, in microseconds."""
-        rule = self.rulebook.rule(NotJustBought.section)
-        assert isinstance(rule, Windows)
-        return rule.longest
+        return self._windows.longest
 
     @cached_property
     def acts_for(self) -> int:
@@ -148,9 +146,14 @@ class Policy:
 
     def owned_for(self, sku: str) -> int:
         """How long rule 10 speaks after a purchase of this sku, in microseconds."""
+        rule = self._windows
+        return needed_again(self.catalogue.get(sku), rule.substitute, rule.consumed)
+
+    @cached_property
+    def _windows(self) -> Windows:
         rule = self.rulebook.rule(NotJustBought.section)
         assert isinstance(rule, Windows)
-        return needed_again(self.catalogue.get(sku), rule.substitute, rule.consumed)
+        return rule
 
     @cached_property
     def make_good_within(self) -> int:

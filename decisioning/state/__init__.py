@@ -50,7 +50,7 @@ def sweep(state: State, now: int, *, orders_for: int, acts_for: int) -> State:
     """Drop what no rule can see any more: orders older than `orders_for` us, acts older than `acts_for` and not
     live."""
     state = purchases.forget_old(state, now - orders_for)
-    over = [act for act in state.acts if not act.live(now) and (act.candidate.channels or now >= act.made + acts_for)]
+    over = [act for act in state.acts if (act.candidate.channels or now >= act.made + acts_for) and not act.live(now)]
     if not over:
         return state
     kept = (act for act in state.acts if act.live(now) or now < act.made + acts_for)

@@ -18,7 +18,6 @@ from decisioning.shape import Duration as Duration
 from decisioning.shape import Rule as Rule
 from decisioning.shape import Then as Then
 from decisioning.state import Act, State
-from decisioning.state.model import Kept
 from decisioning.zones import Zone
 
 EVERY_CLASS: Final = frozenset({"marketing", "survey", "service", "care"})
@@ -40,16 +39,15 @@ Answers = dict[Hashable, Any]
 class Ask(Struct, frozen=True, gc=False):
     """The question: may this candidate go out on this channel at `now`?
 
-    `acts` are those that count (at a recall not the judged one), `kept` what was bought and did not come back, `zones`
-    where the customer may be (none: unknown), `asked_at` the time of the request at its first handling, else None,
-    `campaign` the campaign that it belongs to, if any.
+    `acts` are those that count (at a recall not the judged one), `zones` where the customer may be (none: unknown),
+    `asked_at` the time of the request at its first handling, else None, `campaign` the campaign that it belongs to, if
+    any.
     """
 
     candidate: Candidate
     channel: str
     state: State
     acts: tuple[Act, ...]
-    kept: tuple[Kept, ...]
     now: int
     catalogue: Catalogue
     zones: tuple[Zone, ...]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Final
 
 from pydantic import Field
 
@@ -15,7 +16,10 @@ from decisioning.catalogue import Catalogue, Product
 from decisioning.decision import Candidate
 from decisioning.instant import DAY, HOUR, format_instant
 from decisioning.state.model import Kept
+from decisioning.state.purchases import kept
 from decisioning.suppress.base import PROMOTIONAL, Ask, Duration, Objection, Rule, Suppressor
+
+_NOTHING: Final[frozenset[str]] = frozenset()
 
 
 class Windows(Rule):
@@ -53,14 +57,9 @@ class NotJustBought(Suppressor[Windows]):
     def check(self, ask: Ask) -> Objection | None:
         """The first of the five reasons that holds."""
         if ask.candidate.sku is not None or ask.candidate.category is not None:
-            found = self._forgotten(ask)
+            found = self._forgotten(ask) or self._related(ask)
             if found is not None:
                 return found
-            rules = (self._price_drop, self._same_item, self._substitute, self._same_category)
-            for speaks in rules if ask.kept else ():
-                found = speaks(ask)
-                if found is not None:
-                    return found
         return self._cooldown(ask)
 
     def _forgotten(self, ask: Ask) -> Objection | None:
@@ -72,11 +71,28 @@ class NotJustBought(Suppressor[Windows]):
             "recent_purchase.same_item", {"forgotten_until": format_instant(floor)}, floor + self.rule.longest
         )
 
-    def _price_drop(self, ask: Ask) -> Objection | None:
+    def _related(self, ask: Ask) -> Objection | None:
+        """Rules 8 to 10, in their order; mostly nothing that was bought has to do with what is on offer."""
+        offer, catalogue = ask.candidate, ask.catalogue
+        product = catalogue.get(offer.sku)
+        variants = catalogue.variants(offer.sku) if offer.sku is not None else _NOTHING
+        substitutes = catalogue.substitutes(offer.sku) if offer.sku is not None else _NOTHING
+        own = catalogue.of_category(offer.category)
+        its = catalogue.of_category(product.category if product is not None else None)
+        bought = {line.sku for order in ask.state.orders for line in order.lines}
+        if all(map(bought.isdisjoint, (variants, substitutes, own, its))):
+            return None
+        lines = kept(ask.state)
+        return (
+            self._price_drop(ask, [one for one in lines if one.sku == offer.sku])
+            or self._same_item(ask, [one for one in lines if one.sku in variants])
+            or self._substitute(ask, [one for one in lines if one.sku in substitutes])
+            or self._same_category(ask, [one for one in lines if one.sku in own or one.sku in its])
+        )
+
+    def _price_drop(self, ask: Ask, same: Sequence[Kept]) -> Objection | None:
         """Rule 8: the same sku at a lower price than paid, in the currency paid."""
-        candidate = ask.candidate
-        same = [one for one in ask.kept if one.sku == candidate.sku]
-        known = offered_price(candidate, ask.catalogue) if same else None
+        known = offered_price(ask.candidate, ask.catalogue) if same else None
         if known is None:
             return None
         price, currency = known
@@ -90,34 +106,22 @@ class NotJustBought(Suppressor[Windows]):
             lambda one: {"paid": one.unit_price, "offered": price},
         )
 
-    def _same_item(self, ask: Ask) -> Objection | None:
+    def _same_item(self, ask: Ask, found: Sequence[Kept]) -> Objection | None:
         """Rule 9: the same sku or a variant of it."""
-        sku = ask.candidate.sku
-        if sku is None:
-            return None
-        variants = ask.catalogue.variants(sku)
-        found = [one for one in ask.kept if one.sku in variants]
         return _objection(
             "recent_purchase.same_item", ask, found, lambda one: self._needed_again(ask, one, self.rule.same_item)
         )
 
-    def _substitute(self, ask: Ask) -> Objection | None:
+    def _substitute(self, ask: Ask, lines: Sequence[Kept]) -> Objection | None:
         """Rule 10: what would replace it, unless the bought product lists it as its complement."""
-        sku = ask.candidate.sku
-        if sku is None:
-            return None
-        substitutes = ask.catalogue.substitutes(sku)
-        found = [one for one in ask.kept if one.sku in substitutes and not _complements(ask, one)]
+        found = [one for one in lines if not _complements(ask, one)]
         return _objection(
             "recent_purchase.substitute", ask, found, lambda one: self._needed_again(ask, one, self.rule.substitute)
         )
 
-    def _same_category(self, ask: Ask) -> Objection | None:
+    def _same_category(self, ask: Ask, lines: Sequence[Kept]) -> Objection | None:
         """Rule 10: the same category, the candidate's own or the catalogue's (exact reading 13)."""
-        offered = ask.catalogue.get(ask.candidate.sku)
-        own = ask.catalogue.of_category(ask.candidate.category)
-        its = ask.catalogue.of_category(offered.category if offered is not None else None)
-        found = [one for one in ask.kept if (one.sku in own or one.sku in its) and not _complements(ask, one)]
+        found = [one for one in lines if not _complements(ask, one)]
         return _objection(
             "recent_purchase.same_category", ask, found, lambda one: self._needed_again(ask, one, self.rule.substitute)
         )

@@ -196,7 +196,7 @@ def view(state: State) -> dict[str, object]:
     """What the rules see of a memory, whatever the order of its lists."""
     rule, found = ConsentGiven(Lifetime()), {}
     for purpose, channel in product(["marketing", "survey"], CHANNELS):
-        ask = Ask(Candidate(0, "a", purpose, ("sms",), 99), channel or "fax", state, (), (), 0, Catalogue(), ())  # type: ignore[arg-type]
+        ask = Ask(Candidate(0, "a", purpose, ("sms",), 99), channel or "fax", state, (), 0, Catalogue(), ())  # type: ignore[arg-type]
         held = rule.check(replace(ask, now=at("2026-04-01")))
         found[purpose, channel] = None if held is None else (held.reason, held.because)
     return {
