@@ -57,13 +57,23 @@ class Question(Struct, frozen=True, gc=False):
 def questions(policy: Policy, event: Event, asked: ContactRequested) -> list[Question]:
     """The questions of a request in its order: one for marketing and survey together, one for each other candidate."""
     candidates = [candidate(one, index, event.time, policy.lifetime) for index, one in enumerate(asked.candidates)]
-    promotional = tuple(one for one in candidates if one.class_ in PROMOTIONAL)
-    groups = [promotional if one.class_ in PROMOTIONAL else (one,) for one in candidates]
     trigger = trigger_of(event)
     return [
         Question(group, trigger, asked.request_id, asked.campaign, event.traceparent, trigger, event.time)
-        for group in dict.fromkeys(groups)
+        for group in rivals(candidates)
     ]
+
+
+def rivals(candidates: Sequence[Candidate]) -> list[tuple[Candidate, ...]]:
+    """Who competes with whom: marketing and survey together, in the place of the first of them, each other alone."""
+    promotional = tuple([one for one in candidates if one.class_ in PROMOTIONAL])
+    groups: list[tuple[Candidate, ...]] = []
+    for one in candidates:
+        if one.class_ not in PROMOTIONAL:
+            groups.append((one,))
+        elif one is promotional[0]:
+            groups.append(promotional)
+    return groups
 
 
 def answer(policy: Policy, state: State, question: Question) -> tuple[State, Decision]:
@@ -159,6 +169,8 @@ def _best(verdicts: Sequence[Verdict]) -> Verdict | None:
     """The verdict of the best-ranked candidate on its most-liked channel, of those given in the order of `_weigh`."""
     if not verdicts:
         return None
+    if verdicts[0].candidate is verdicts[-1].candidate:  # there is no other
+        return verdicts[0]
     first = by_rank(one.candidate for one in verdicts)[0]
     return next(one for one in verdicts if one.candidate is first)
 

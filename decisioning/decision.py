@@ -306,8 +306,8 @@ def _weighed(verdict: Verdict) -> _Weighed:
         "allow" if verdict.verdict is Outcome.ACT else verdict.verdict,
         verdict.reason,
         verdict.because or None,
-        _time(verdict.not_before),
-        _time(verdict.allowed_from),
+        None if verdict.not_before is None else format_instant(verdict.not_before),
+        None if verdict.allowed_from is None else format_instant(verdict.allowed_from),
     )
 
 

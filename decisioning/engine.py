@@ -147,12 +147,8 @@ def _swept(policy: Policy, state: State) -> State:
 def _errors(outputs: list[Decision]) -> tuple[str, ...]:
     """Clauses that erred while candidates were weighed: such a candidate is refused, and the author should know."""
     erred = "rule_error."
-    return tuple(
-        verdict.reason.removeprefix(erred)
-        for output in outputs
-        for verdict in output.considered
-        if verdict.reason.startswith(erred)
-    )
+    reasons = [verdict.reason for output in outputs for verdict in output.considered]
+    return tuple([reason.removeprefix(erred) for reason in reasons if reason.startswith(erred)])
 
 
 __all__ = ["Step", "on_event", "on_relay", "on_wake"]

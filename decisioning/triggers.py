@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from decisioning import facts
 from decisioning.actions import Action
-from decisioning.answers import Question
+from decisioning.answers import Question, rivals
 from decisioning.condition import ConditionError
 from decisioning.decision import trigger_of
 from decisioning.event import Event
@@ -20,7 +20,6 @@ from decisioning.payload import OrderEtaChanged, OrderNamed, OrderPromised, Purc
 from decisioning.policy import Policy
 from decisioning.state import State, orders
 from decisioning.state.model import About
-from decisioning.suppress.base import PROMOTIONAL
 
 
 class Called(NamedTuple):
@@ -57,10 +56,8 @@ def called(policy: Policy, state: State, event: Event) -> Called:
                 errors.append(f"{action.action}.{error.clause}")
                 continue
         found.append(action.candidate(event.time, policy.lifetime))
-    promotional = tuple(one for one in found if one.class_ in PROMOTIONAL)
-    groups = dict.fromkeys(promotional if one.class_ in PROMOTIONAL else (one,) for one in found)
-    trigger = trigger_of(event)
-    questions = (Question(group, trigger, None, None, event.traceparent, trigger, about=about) for group in groups)
+    trigger, said = trigger_of(event), event.traceparent
+    questions = [Question(group, trigger, None, None, said, trigger, about=about) for group in rivals(found)]
     return Called(tuple(questions), tuple(errors))
 
 
