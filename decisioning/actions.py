@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import BeforeValidator, Field, model_validator
 
 from decisioning.condition import Condition, ConditionError, ConditionRejected, Value, parse
@@ -107,6 +108,8 @@ class Action(Struct, frozen=True):
     rule: ActionRule
     treatments: Mapping[str, str]
     once: bool
+    says: Candidate
+    """What is to be said, but for when it expires."""
 
     def refused_by(self, facts: Mapping[str, Value]) -> str | None:
         """The name of the first clause that does not hold, None if all hold; clauses after it are not asked.
@@ -125,21 +128,7 @@ class Action(Struct, frozen=True):
     def candidate(self, event_time: int, lifetime: int) -> Candidate:
         """What is to be said of an event of that instant; it stands for `lifetime` us, or for its own time if that is
         longer."""
-        rule = self.rule
-        return Candidate(
-            index=0,
-            action=self.action,
-            class_=self.class_,
-            channels=self.channels,
-            expires_at=event_time + max(lifetime, self.valid_for),
-            sku=rule.sku,
-            category=rule.category,
-            topic=rule.topic,
-            audience=rule.audience,
-            value=rule.value,
-            needs_ok=rule.needs_ok,
-            keeps_quiet=rule.quiet_hours,
-        )
+        return replace(self.says, expires_at=event_time + max(lifetime, self.valid_for))
 
 
 class ClauseRejected(ConditionRejected):
@@ -161,16 +150,31 @@ def compiled(rule: ActionRule, attributes: Attributes, valid_for: int) -> Action
             clauses.append(Clause(name, parse(text, schema)))
         except ConditionRejected as error:
             raise ClauseRejected(place, name, error.faults) from None
+    channels = tuple(dict.fromkeys(rule.channels))
     return Action(
         action=rule.action,
         class_=rule.class_,
         on=rule.on,
         clauses=tuple(clauses),
-        channels=tuple(dict.fromkeys(rule.channels)),
+        channels=channels,
         valid_for=rule.valid_for if rule.valid_for is not None else valid_for,
         rule=rule,
         treatments=rule.treatments,
         once=rule.once,
+        says=Candidate(
+            index=0,
+            action=rule.action,
+            class_=rule.class_,
+            channels=channels,
+            expires_at=0,
+            sku=rule.sku,
+            category=rule.category,
+            topic=rule.topic,
+            audience=rule.audience,
+            value=rule.value,
+            needs_ok=rule.needs_ok,
+            keeps_quiet=rule.quiet_hours,
+        ),
     )
 
 

@@ -7,8 +7,9 @@ the same judge and end in one of three ways: the best speaks, or what may wait i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from decisioning import make_good
@@ -32,7 +33,7 @@ CALLED: Final = {
 """Type of the event that called an action -> the reason of its act; any other is allowed like what was asked."""
 
 
-class Question(NamedTuple):
+class Question(Struct, frozen=True, gc=False):
     """Candidates that compete for one answer: as asked (`asked_at` set), or as they waited since `origin`.
 
     `about` is the fact that an action of the rulebook stands on.
@@ -56,13 +57,23 @@ class Question(NamedTuple):
 def questions(policy: Policy, event: Event, asked: ContactRequested) -> list[Question]:
     """The questions of a request in its order: one for marketing and survey together, one for each other candidate."""
     candidates = [candidate(one, index, event.time, policy.lifetime) for index, one in enumerate(asked.candidates)]
-    promotional = tuple(one for one in candidates if one.class_ in PROMOTIONAL)
-    groups = [promotional if one.class_ in PROMOTIONAL else (one,) for one in candidates]
     trigger = trigger_of(event)
     return [
         Question(group, trigger, asked.request_id, asked.campaign, event.traceparent, trigger, event.time)
-        for group in dict.fromkeys(groups)
+        for group in rivals(candidates)
     ]
+
+
+def rivals(candidates: Sequence[Candidate]) -> list[tuple[Candidate, ...]]:
+    """Who competes with whom: marketing and survey together, in the place of the first of them, each other alone."""
+    promotional = tuple([one for one in candidates if one.class_ in PROMOTIONAL])
+    groups: list[tuple[Candidate, ...]] = []
+    for one in candidates:
+        if one.class_ not in PROMOTIONAL:
+            groups.append((one,))
+        elif one is promotional[0]:
+            groups.append(promotional)
+    return groups
 
 
 def answer(policy: Policy, state: State, question: Question) -> tuple[State, Decision]:
@@ -158,6 +169,8 @@ def _best(verdicts: Sequence[Verdict]) -> Verdict | None:
     """The verdict of the best-ranked candidate on its most-liked channel, of those given in the order of `_weigh`."""
     if not verdicts:
         return None
+    if verdicts[0].candidate is verdicts[-1].candidate:  # there is no other
+        return verdicts[0]
     first = by_rank(one.candidate for one in verdicts)[0]
     return next(one for one in verdicts if one.candidate is first)
 
@@ -223,7 +236,7 @@ def _promise(
 def _act(judge: Judge, state: State, question: Question, winner: Verdict) -> tuple[State, Decision]:
     policy, chosen, about = judge.policy, winner.candidate, question.about
     if about is not None and winner.reason == ALLOWED:
-        winner = winner._replace(reason=CALLED.get(about.event, ALLOWED))
+        winner = replace(winner, reason=CALLED.get(about.event, ALLOWED))
     valid_until = judge.valid_until(chosen, winner.channel)
     decision = replace(
         _decision(judge, question, Outcome.ACT, winner),
@@ -250,8 +263,8 @@ def _act(judge: Judge, state: State, question: Question, winner: Verdict) -> tup
 
 def _adjust(judge: Judge, state: State, question: Question, better: make_good.Adjustment) -> tuple[State, Decision]:
     """The adjustment speaks in place of the offer that would have been refused."""
-    named = better.verdict._replace(reason=make_good.REASON)
-    state, decision = _act(judge, state, question._replace(about=better.about), named)
+    named = replace(better.verdict, reason=make_good.REASON)
+    state, decision = _act(judge, state, replace(question, about=better.about), named)
     state = orders.say(state, better.about.order_id, better.said(decision.id, judge.now))
     money = {"refund": better.refund, "currency": better.currency, "order_id": better.about.order_id}
     return state, replace(decision, context={**(decision.context or {}), **money})
@@ -293,7 +306,7 @@ def context(state: State) -> dict[str, object]:
     """What whoever speaks should know of the customer: name, language, what they own, open problem, last promise (P7,
     P35); of a test or seed customer that they are one."""
     profile = state.profile
-    owned = {sku for order in state.orders if order.stands for sku in order.owned}
+    owned = set[str]().union(*[order.owned for order in state.orders if order.lines and order.stands])
     found: dict[str, object] = {}
     if profile.name is not None:
         found["name"] = profile.name.value
@@ -310,7 +323,7 @@ def context(state: State) -> dict[str, object]:
         last = max(given, key=lambda promise: (promise.made_at or 0, promise.id))
         kept = last.kept_at is not None
         found["last_promise"] = {"what": last.what, "due_at": format_instant(last.due_at), "kept": kept}
-    for mark in ("test", "seed"):
+    for mark in ("test", "seed") if state.attributes else ():
         if any(one.name == mark and one.value is True for one in state.attributes):
             found[mark] = True
     return found

@@ -5,7 +5,8 @@ One catalogue is shared by all customers of a process. `fold` is its only change
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator, Set
+from typing import Final, NamedTuple
 
 from decisioning.event import Event
 from decisioning.payload import ProductDescribed
@@ -25,11 +26,19 @@ class Product(NamedTuple):
     at: int
 
 
+_NONE: Final[frozenset[str]] = frozenset()
+
+
 class Catalogue:
-    """Sku -> product; of two descriptions of one sku the later time holds, at a tie the later arrival."""
+    """Sku -> product; of two descriptions of one sku the later time holds, at a tie the later arrival.
+
+    Relations are indexed the other way round, so that a customer with hundreds of purchases is asked in no time.
+    """
 
     def __init__(self) -> None:
         self._products: dict[str, Product] = {}
+        self._skus: dict[tuple[str, str], set[str]] = {}
+        """What a description says of a sku (`_said`) -> the skus of which it is said."""
 
     def __len__(self) -> int:
         return len(self._products)
@@ -46,7 +55,9 @@ class Catalogue:
         known = self._products.get(data.sku)
         if known is not None and known.at > event.time:
             return
-        self._products[data.sku] = Product(
+        for said in _said(known) if known is not None else ():
+            self._skus[said].discard(data.sku)
+        product = self._products[data.sku] = Product(
             sku=data.sku,
             category=data.category,
             price=data.price,
@@ -57,15 +68,31 @@ class Catalogue:
             consumable_days=data.consumable_days,
             at=event.time,
         )
+        for said in _said(product):
+            self._skus.setdefault(said, set()).add(data.sku)
 
-    def are_variants(self, one: str, other: str) -> bool:
-        """Whether two skus are the same item in another shape: one is a variant of the other, or both of a third."""
-        first, second = self.get(one), self.get(other)
-        parent = first.variant_of if first is not None else None
-        other_parent = second.variant_of if second is not None else None
-        return parent == other or other_parent == one or (parent is not None and parent == other_parent)
+    def variants(self, sku: str) -> Set[str]:
+        """The same item in any shape: itself, its variants, what it is a variant of, and the other variants of that."""
+        product = self._products.get(sku)
+        found = {sku, *self._skus.get(("variant_of", sku), ())}
+        if product is not None and product.variant_of is not None:
+            found |= {product.variant_of, *self._skus.get(("variant_of", product.variant_of), ())}
+        return found
 
-    def are_substitutes(self, one: str, other: str) -> bool:
-        """Whether either product lists the other as its substitute."""
-        first, second = self.get(one), self.get(other)
-        return (first is not None and other in first.substitutes) or (second is not None and one in second.substitutes)
+    def substitutes(self, sku: str) -> Set[str]:
+        """What this product lists as its substitutes, and the products that list it as theirs."""
+        product = self._products.get(sku)
+        listed = product.substitutes if product is not None else _NONE
+        return listed | self._skus.get(("substitute", sku), _NONE)
+
+    def of_category(self, category: str | None) -> Set[str]:
+        """The skus of a category."""
+        return self._skus.get(("category", category), _NONE) if category is not None else _NONE
+
+
+def _said(product: Product) -> Iterator[tuple[str, str]]:
+    yield "category", product.category
+    if product.variant_of is not None:
+        yield "variant_of", product.variant_of
+    for sku in product.substitutes:
+        yield "substitute", sku

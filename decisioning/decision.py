@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Final, NamedTuple
-from uuid import NAMESPACE_URL, uuid5
+from hashlib import sha1
+from typing import Annotated, Final
+from uuid import NAMESPACE_URL
 
 import msgspec
 from msgspec import Meta, Struct
@@ -106,7 +107,7 @@ def wake_of(cause: Trigger, due: int) -> Trigger:
     return Trigger(SOURCE, f"{cause.source}#{cause.id}@{format_instant(due)}", "wake")
 
 
-class Verdict(NamedTuple):
+class Verdict(Struct, frozen=True, gc=False):
     """What the suppressors say of one candidate on one channel: the reason that decided, and the facts behind it."""
 
     candidate: Candidate
@@ -167,13 +168,30 @@ _encode: Final = msgspec.json.Encoder().encode
 @lru_cache(maxsize=64)  # an act's is asked for twice: when it is remembered, and when it is said
 def decision_id(trigger: Trigger, subject: str, outcome: Outcome, action: str | None, ref: str) -> str:
     """UUIDv5 in the URL namespace of the compact JSON array of the six parts (exact reading 12)."""
-    parts = [trigger.source, trigger.id, subject, outcome.value, action or "", ref]
-    return str(uuid5(NAMESPACE_URL, _encode(parts).decode()))
+    parts = _encode([trigger.source, trigger.id, subject, outcome, action or "", ref])
+    text = sha1(_NAMESPACE + parts, usedforsecurity=False).hexdigest()
+    # As RFC 9562 section 5.5 has it; `uuid.uuid5` and its text cost eight times as much.
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
+
+
+_NAMESPACE: Final = NAMESPACE_URL.bytes
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 
 
 def dumps(decision: Decision) -> bytes:
     """The decision as a structured CloudEvent: UTF-8 JSON, always the same bytes for the same decision."""
-    return _encode({**attributes(decision), "data": _payload(decision)})
+    return _encode(
+        _CloudEvent(
+            "1.0",
+            decision.id,
+            SOURCE,
+            TYPE_PREFIX + decision.outcome,
+            format_instant(decision.time),
+            decision.subject,
+            decision.traceparent,
+            _payload(decision),
+        )
+    )
 
 
 def dumps_binary(decision: Decision) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
@@ -192,7 +210,7 @@ def attributes(decision: Decision) -> dict[str, str]:
         "specversion": "1.0",
         "id": decision.id,
         "source": SOURCE,
-        "type": TYPE_PREFIX + decision.outcome.value,
+        "type": TYPE_PREFIX + decision.outcome,
         "time": format_instant(decision.time),
         "subject": decision.subject,
     }
@@ -243,9 +261,22 @@ class _Payload(Struct, frozen=True, gc=False, omit_defaults=True, rename={"class
     rulebook: Mapping[str, str] | None = None
 
 
+class _CloudEvent(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A structured CloudEvent as it is written."""
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    time: str
+    subject: str
+    traceparent: str | None = None
+    data: _Payload | None = None
+
+
 def _payload(decision: Decision) -> _Payload:
     return _Payload(
-        outcome=decision.outcome.value,
+        outcome=decision.outcome,
         action=decision.action,
         class_=decision.class_,
         channel=decision.channel,
@@ -272,11 +303,11 @@ def _weighed(verdict: Verdict) -> _Weighed:
     return _Weighed(
         verdict.candidate.action,
         verdict.channel,
-        "allow" if verdict.allowed else verdict.verdict.value,
+        "allow" if verdict.verdict is Outcome.ACT else verdict.verdict,
         verdict.reason,
         verdict.because or None,
-        _time(verdict.not_before),
-        _time(verdict.allowed_from),
+        None if verdict.not_before is None else format_instant(verdict.not_before),
+        None if verdict.allowed_from is None else format_instant(verdict.allowed_from),
     )
 
 

@@ -91,7 +91,8 @@ def on_event(policy: Policy, state: State | None, event: Event, now: int) -> Ste
     before = _swept(policy, before)  # here too: what is too old now is not known, whenever it was last looked at
     state = fold(before, event)
     holds_change = holds.concerns(before, state)
-    state = state if state is before else _swept(policy, state)
+    if state.orders is not before.orders or state.acts is not before.acts:
+        state = _swept(policy, state)
     state, outputs = recall(policy, state, event)
     state, said = answers.withdraw(policy, state, withdrawal(event))
     if isinstance(event.data, CustomerErased):
@@ -146,12 +147,8 @@ def _swept(policy: Policy, state: State) -> State:
 def _errors(outputs: list[Decision]) -> tuple[str, ...]:
     """Clauses that erred while candidates were weighed: such a candidate is refused, and the author should know."""
     erred = "rule_error."
-    return tuple(
-        verdict.reason.removeprefix(erred)
-        for output in outputs
-        for verdict in output.considered
-        if verdict.reason.startswith(erred)
-    )
+    reasons = [verdict.reason for output in outputs for verdict in output.considered]
+    return tuple([reason.removeprefix(erred) for reason in reasons if reason.startswith(erred)])
 
 
 __all__ = ["Step", "on_event", "on_relay", "on_wake"]

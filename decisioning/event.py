@@ -153,7 +153,8 @@ def _event(envelope: _Envelope, data: bytes | Raw) -> Event:
 
 def _data(decoder: msgspec.json.Decoder[Data], type_: str, data: bytes | Raw) -> Data:
     try:
-        content = decoder.decode(data if len(data) and bytes(data) != b"null" else b"{}")
+        absent = not data or (len(data) == 4 and bytes(data) == b"null")
+        content = decoder.decode(b"{}" if absent else data)
     except msgspec.ValidationError as error:
         message = _plain(error)
         fault = Fault.MISSING_FIELD if "missing required field" in message else Fault.WRONG_TYPE

@@ -31,7 +31,7 @@ def answered(known: Answers, key: Hashable, condition: Condition, facts: Mapping
         try:
             known[key] = condition.holds(facts)
         except ConditionError as error:
-            known[key] = error
+            known[key] = ConditionError(error.missing)  # a new one: what was caught knows the frames it came through
     answer: bool | ConditionError = known[key]
     if isinstance(answer, ConditionError):
         raise ConditionError(answer.missing)

@@ -30,7 +30,7 @@ REASONS: Final = (
 )  # fmt: skip
 """Every reason that a hold and its release can have."""
 
-_encode: Final = msgspec.json.Encoder().encode
+_encode: Final = msgspec.json.Encoder(order="sorted").encode
 _EVERYTHING: Final = Scope()
 
 
@@ -46,7 +46,7 @@ class Wanted(NamedTuple):
 
 def canonical(scope: Scope) -> str:
     """The scope as compact JSON with sorted keys: what a hold's decision id refers to (exact reading 12)."""
-    return _encode(scope.as_json()).decode()
+    return _encode(scope).decode()
 
 
 def concerns(before: State, after: State) -> bool:
@@ -57,7 +57,7 @@ def concerns(before: State, after: State) -> bool:
         or after.consents is not before.consents
         or after.life is not before.life
         or (after.erased, after.deceased) != (before.erased, before.deceased)
-        or any(hold.until is not None and hold.until <= after.now for hold in after.holds)
+        or bool([hold for hold in after.holds if hold.until is not None and hold.until <= after.now])
     )
 
 

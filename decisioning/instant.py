@@ -59,20 +59,25 @@ def format_instant(at: int) -> str:
 
     What lies outside the years 1 to 9999 is clamped to their first or last microsecond, the furthest a text can say.
     """
-    minute, rest = divmod(at if _FIRST <= at <= _LAST else min(max(at, _FIRST), _LAST), MINUTE)
+    day, rest = divmod(at if _FIRST <= at <= _LAST else min(max(at, _FIRST), _LAST), DAY)
+    minute, rest = divmod(rest, MINUTE)
     second, fraction = divmod(rest, SECOND)
     if fraction:
-        return f"{_minute(minute)}:{second:02d}.{fraction:06d}".rstrip("0") + "Z"
-    return f"{_minute(minute)}:{second:02d}Z"
+        return f"{_date(day)}T{_MINUTES[minute]}:{second:02d}.{fraction:06d}".rstrip("0") + "Z"
+    return f"{_date(day)}T{_MINUTES[minute]}:{_SECONDS[second]}Z"
 
 
 _FIRST: Final = instant(datetime.min.replace(tzinfo=UTC))
 _LAST: Final = instant(datetime.max.replace(tzinfo=UTC))
 
 
+_MINUTES: Final = tuple(f"{hour:02d}:{minute:02d}" for hour in range(24) for minute in range(60))
+_SECONDS: Final = tuple(f"{second:02d}" for second in range(60))
+
+
 @lru_cache(maxsize=4096)  # the times of one stream lie close together, and the calendar is the dear part of their text
-def _minute(minute: int) -> str:
-    return (_EPOCH + timedelta(minutes=minute)).isoformat()[:16]
+def _date(day: int) -> str:
+    return (_EPOCH + timedelta(days=day)).date().isoformat()
 
 
 def parse_duration(text: str) -> int:

@@ -7,15 +7,17 @@ gave the verdict (contract.md, section 3, "Verdicts").
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from decisioning.decision import Candidate, Outcome, Verdict
 from decisioning.instant import DAY
-from decisioning.policy import LONGEST_WAIT, Policy
+from decisioning.policy import LONGEST_WAIT, Panel, Placed, Policy
 from decisioning.state import Act, State
-from decisioning.state.model import Kept
-from decisioning.state.purchases import kept
-from decisioning.suppress import AnySuppressor, Ask, Objection
+from decisioning.suppress import Ask, Objection
 from decisioning.suppress.base import Answers
 from decisioning.zones import UnknownZone, Zone, zone, zones_of_country
 
@@ -23,8 +25,7 @@ ALLOWED: Final = "allowed.clear"
 OUTRANKED: Final = "outranked.value"
 _HORIZON: Final = 370 * DAY  # plans repeat every week, offsets between zones every year
 _MAX_STEPS: Final = 2000
-
-Suppressors = tuple[AnySuppressor, ...]
+_LAST: Final = 1 << 30  # behind every place
 
 
 def zones_of(state: State) -> tuple[Zone, ...]:
@@ -40,6 +41,15 @@ def zones_of(state: State) -> tuple[Zone, ...]:
     return ()
 
 
+class Heard(Struct, frozen=True, gc=False):
+    """What some suppressors said, up to their first refusal: wishes to wait, each with its place, and that refusal,
+    whose place is `before`; without one nobody at or after `before` was asked."""
+
+    waits: tuple[tuple[int, Objection], ...]
+    refusal: Objection | None
+    before: int
+
+
 class Judge:
     """One customer at one instant: asks the suppressors, and remembers what it already found out."""
 
@@ -48,9 +58,8 @@ class Judge:
         self.state = state
         self.now = now
         self._zones = zones_of(state)
-        self._kept: tuple[Kept, ...] | None = None
-        self._of_class: dict[tuple[str, bool, int], Suppressors] = {}
-        self._of_candidate: dict[tuple[int, int], tuple[Candidate, Suppressors]] = {}
+        self._of_customer: dict[tuple[str, bool, int], Heard] = {}
+        self._of_candidate: dict[tuple[int, int], tuple[Candidate, Heard]] = {}
         self._answers: Answers = {}
         self._clear: dict[tuple[str, str, bool, int], int | None] = {}
 
@@ -63,12 +72,10 @@ class Judge:
         campaign: str | None = None,
     ) -> Ask:
         """The question about a candidate on a channel, of a customer to whom exactly `acts` were made."""
-        if self._kept is None:
-            self._kept = kept(self.state)
         catalogue = self.policy.catalogue
         zones = self._zones
         return Ask(
-            candidate, channel, self.state, acts, self._kept, self.now, catalogue, zones, asked_at, campaign,
+            candidate, channel, self.state, acts, self.now, catalogue, zones, asked_at, campaign,
             self._answers,
         )  # fmt: skip
 
@@ -83,11 +90,11 @@ class Judge:
         not_before = self._first_clear(ask)
         if not_before is None or not_before > ask.now + LONGEST_WAIT or not_before >= ask.candidate.expires_at:
             return self._verdict(ask, Outcome.SUPPRESS, first, first)
-        return self._verdict(ask, Outcome.DEFER, first, first)._replace(not_before=not_before)
+        return replace(self._verdict(ask, Outcome.DEFER, first, first), not_before=not_before)
 
     def outranked(self, verdict: Verdict, ask: Ask) -> Verdict:
         """A candidate that was allowed and lost: free again once the winner's slot, part of `ask.acts`, is."""
-        return verdict._replace(reason=OUTRANKED, allowed_from=self.allowed_from(ask))
+        return replace(verdict, reason=OUTRANKED, allowed_from=self.allowed_from(ask))
 
     def allowed_from(self, ask: Ask, first: Objection | None = None) -> int | None:
         """The first instant from now at which a new request for the same thing would be allowed, nothing else
@@ -95,66 +102,67 @@ class Judge:
 
         None if there is none, and None if this request is refused for its own age (exact reading 3).
         """
-        candidate = ask.candidate
-        if any(one.check(ask) for one in self.policy.of_the_request(candidate.class_, candidate.keeps_quiet)):
-            return None
+        for suppressor in self.policy.panel(ask.candidate.class_, ask.candidate.keeps_quiet).of_the_request:
+            if suppressor.check(ask) is not None:
+                return None
         at = ask.now
         for _ in range(_MAX_STEPS):
-            later = ask if at == ask.now else ask._replace(now=at)
-            found = (first,) if first is not None else self._objections(later, lasting=True)
-            first = None
-            if not found:
-                return at
-            until = self._first_clear(later) if found[0].waits else found[0].until
+            later = ask if at == ask.now else replace(ask, now=at)
+            if first is None:
+                found = self._objections(later, lasting=True)
+                if not found:
+                    return at
+                first = found[0]
+            until = self._first_clear(later) if first.waits else first.until
             if until is None:
                 return None
-            at = until
+            at, first = until, None
         return None
 
     def valid_until(self, candidate: Candidate, channel: str) -> int:
         """The instant at which an act made now must not go out any more: the earliest end that anyone names."""
         ask = self.ask(candidate, channel, ())
-        ends = [one.ends(ask) for one in self._suppressors(candidate)]
+        ends = [one.ends(ask) for one in self.policy.panel(candidate.class_, candidate.keeps_quiet).ending]
         return min([self.now + self.policy.valid_for(candidate.action), *(end for end in ends if end is not None)])
 
-    def _suppressors(self, candidate: Candidate) -> Suppressors:
-        return self.policy.suppressors(candidate.class_, candidate.keeps_quiet)
-
     def _objections(self, ask: Ask, *, lasting: bool = False) -> Sequence[Objection]:
-        """All in order up to the first refusal; with `lasting` the first alone, and none that is about the request."""
-        asked = self._to_ask(ask)
-        found: list[Objection] = []
-        silent: set[AnySuppressor] = set()
-        for suppressor in asked:
-            objection = None if lasting and suppressor.of_the_request else suppressor.check(ask)
-            if objection is not None:
-                found.append(objection)
-                if lasting or not objection.waits:
-                    break
-            elif suppressor.depends_on != "everything":
-                silent.add(suppressor)
-        if silent:
-            self._leave_out(ask, asked, silent)
+        """All in order up to the first refusal; with `lasting` without those that are about the request."""
+        panel = self.policy.panel(ask.candidate.class_, ask.candidate.keeps_quiet)
+        customer = self._about_customer(ask, panel)
+        candidate = self._about_candidate(ask, panel, customer)
+        rest = _heard(panel.lasting if lasting else panel.of_everything, ask, candidate.before)
+        # Each was asked only about what stands before the refusal of the one before it.
+        refusal = rest.refusal or candidate.refusal or customer.refusal
+        refusals = () if refusal is None else (refusal,)
+        if not (customer.waits or candidate.waits or rest.waits):
+            return refusals
+        waits = sorted((*customer.waits, *candidate.waits, *rest.waits), key=lambda pair: pair[0])
+        return *(objection for place, objection in waits if place < rest.before), *refusals
+
+    def _about_customer(self, ask: Ask, panel: Panel) -> Heard:
+        """What those say whose answer depends on the customer alone: once for all candidates of a class."""
+        class_, quiet = ask.candidate.class_, ask.candidate.keeps_quiet
+        found = self._of_customer.get((class_, quiet, ask.now))
+        if found is None:
+            asked = panel.of_customer
+            if ask.now != self.now:
+                asked = _may_object_later(asked, self._of_customer.get((class_, quiet, self.now)))
+            found = self._of_customer[class_, quiet, ask.now] = _heard(asked, ask, _LAST)
         return found
 
-    def _to_ask(self, ask: Ask) -> Suppressors:
-        """The suppressors in their order, without those of which it is known that they are silent."""
-        candidate = ask.candidate
-        known = self._of_candidate.get((id(candidate), ask.now))
+    def _about_candidate(self, ask: Ask, panel: Panel, customer: Heard) -> Heard:
+        """What those say whose answer depends on what is to be said as well: once for all its channels."""
+        key = (id(ask.candidate), ask.now)
+        known = self._of_candidate.get(key)
         if known is not None:
             return known[1]
-        found = self._of_class.get((candidate.class_, candidate.keeps_quiet, ask.now))
-        return found if found is not None else self._suppressors(candidate)
-
-    def _leave_out(self, ask: Ask, asked: Suppressors, silent: set[AnySuppressor]) -> None:
-        """These say nothing about this candidate at this instant, and what depends on the customer alone, about none of
-        its class."""
-        candidate = ask.candidate
-        left = tuple([one for one in asked if one not in silent])
-        if (id(candidate), ask.now) not in self._of_candidate:
-            of_class = tuple([one for one in asked if one not in silent or one.depends_on == "candidate"])
-            self._of_class[candidate.class_, candidate.keeps_quiet, ask.now] = of_class
-        self._of_candidate[id(candidate), ask.now] = candidate, left  # itself too, or its id might be another's
+        asked = panel.of_candidate
+        if ask.now != self.now:
+            _, before = self._of_candidate.get((key[0], self.now), (None, None))
+            asked = _may_object_later(asked, before)
+        found = _heard(asked, ask, customer.before)
+        self._of_candidate[key] = ask.candidate, found  # itself too, or its id might be another's
+        return found
 
     def _verdict(self, ask: Ask, outcome: Outcome, found: Objection, first: Objection) -> Verdict:
         allowed_from = self.allowed_from(ask, first)
@@ -168,10 +176,10 @@ class Judge:
         return self._clear[key]
 
     def _search_clear(self, ask: Ask) -> int | None:
-        suppressors = self._suppressors(ask.candidate)
+        suppressors = self.policy.suppressors(ask.candidate.class_, ask.candidate.keeps_quiet)
         at = ask.now
         for _ in range(_MAX_STEPS):
-            later = ask._replace(now=at)
+            later = replace(ask, now=at)
             waits = next(
                 (found for one in suppressors if (found := one.check(later)) is not None and found.waits), None
             )
@@ -181,3 +189,30 @@ class Judge:
                 return None
             at = waits.until
         return None
+
+
+def _heard(asked: Placed, ask: Ask, before: int) -> Heard:
+    """What they say, of those placed before `before`."""
+    waits: list[tuple[int, Objection]] = []
+    for place, suppressor in asked:
+        if place >= before:
+            break
+        objection = suppressor.check(ask)
+        if objection is None:
+            continue
+        if not objection.waits:
+            return Heard(tuple(waits), objection, place)
+        waits.append((place, objection))
+    return Heard(tuple(waits), None, before) if waits else _silence(before)
+
+
+@lru_cache(maxsize=64)
+def _silence(before: int) -> Heard:
+    return Heard((), None, before)
+
+
+def _may_object_later(asked: Placed, now: Heard | None) -> Placed:
+    """Those that may object at a later instant, after what was heard now: silence that fades is over for good."""
+    if now is None or now.waits:
+        return asked
+    return tuple([pair for pair in asked if pair[0] >= now.before or not pair[1].fades])

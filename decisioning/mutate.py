@@ -143,7 +143,7 @@ class _Deaf(Policy):
                 found = inner.check(ask)
                 return None if found is not None and found.reason == reason else found
 
-            kind = type("Deaf", (type(inner),), {"check": check})
+            kind = type("Deaf", (type(inner),), {"check": check, "fades": False})  # another reason may come later
             deaf: AnySuppressor = object.__new__(kind)
             vars(deaf).update(vars(inner))
             self._deafened[inner.section] = deaf

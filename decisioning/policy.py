@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from decisioning.actions import Action
 from decisioning.catalogue import Catalogue
@@ -11,7 +12,7 @@ from decisioning.instant import DAY
 from decisioning.rulebook import Rulebook
 from decisioning.state.model import Life
 from decisioning.suppress import ORDER
-from decisioning.suppress.base import EVERY_CLASS, AnySuppressor
+from decisioning.suppress.base import EVERY_CLASS, AnySuppressor, Suppressor
 from decisioning.suppress.expired import InTime, Patience
 from decisioning.suppress.frequency_cap import Caps, UnderCaps
 from decisioning.suppress.hold import NoOpenIssue, Rest
@@ -23,6 +24,36 @@ LONGEST_WAIT: Final = 30 * DAY
 
 LATEST_RESPONSE: Final = 90 * DAY
 """A response to an act older than this is one to an act that nobody remembers."""
+
+
+Placed = tuple[tuple[int, AnySuppressor], ...]
+"""Suppressors with their places in the policy's order."""
+
+
+class Panel(NamedTuple):
+    """The suppressors of one class by how much of the question their answer depends on (`Suppressor.depends_on`)."""
+
+    of_customer: Placed
+    of_candidate: Placed
+    of_everything: Placed
+    lasting: Placed
+    """Those of everything but what speaks of the one request."""
+    of_the_request: tuple[AnySuppressor, ...]
+    ending: tuple[AnySuppressor, ...]
+    """Those that may end an act."""
+
+    @classmethod
+    def of(cls, suppressors: Iterable[AnySuppressor]) -> Panel:
+        """The panel of suppressors that stand in their order."""
+        placed = tuple(enumerate(suppressors))
+        return cls(
+            of_customer=tuple(pair for pair in placed if pair[1].depends_on == "customer"),
+            of_candidate=tuple(pair for pair in placed if pair[1].depends_on == "candidate"),
+            of_everything=tuple(pair for pair in placed if pair[1].depends_on == "everything"),
+            lasting=tuple(pair for pair in placed if pair[1].depends_on == "everything" and not pair[1].of_the_request),
+            of_the_request=tuple(one for _, one in placed if one.of_the_request),
+            ending=tuple(one for _, one in placed if type(one).ends is not Suppressor.ends),
+        )
 
 
 class Policy:
@@ -37,9 +68,7 @@ class Policy:
             for class_ in sorted(EVERY_CLASS)
             for quiet in (False, True)
         }
-        self._of_the_request = {
-            key: tuple(one for one in found if one.of_the_request) for key, found in self._by_class.items()
-        }
+        self._panels: dict[tuple[str, bool], Panel] = {}
         self._actions = {action.action: action for action in rulebook.ready}
         called_by = {event_type for action in rulebook.ready for event_type in action.on}
         self._triggers = {
@@ -48,9 +77,13 @@ class Policy:
         }
         self.stamp = {"name": rulebook.rulebook, "version": rulebook.version, "digest": rulebook.digest}
 
-    def of_the_request(self, class_: str, keeps_quiet: bool = False) -> tuple[AnySuppressor, ...]:
-        """Those of them that speak of the one request and not of the thing."""
-        return self._of_the_request[class_, keeps_quiet]
+    def panel(self, class_: str, keeps_quiet: bool = False) -> Panel:
+        """The same as `suppressors`, by how much of the question they depend on."""
+        key = (class_, keeps_quiet)
+        found = self._panels.get(key)
+        if found is None:
+            found = self._panels[key] = Panel.of(self.suppressors(class_, keeps_quiet))
+        return found
 
     def suppressors(self, class_: str, keeps_quiet: bool = False) -> tuple[AnySuppressor, ...]:
         """Those that speak about candidates of this class, in the policy's order; with `keeps_quiet` those of the
@@ -91,9 +124,7 @@ class Policy:
     @cached_property
     def orders_for(self) -> int:
         """How long an order can matter, in microseconds."""
-        rule = self.rulebook.rule(NotJustBought.section)
-        assert isinstance(rule, Windows)
-        return rule.longest
+        return self._windows.longest
 
     @cached_property
     def acts_for(self) -> int:
@@ -115,9 +146,14 @@ class Policy:
 
     def owned_for(self, sku: str) -> int:
         """How long rule 10 speaks after a purchase of this sku, in microseconds."""
+        rule = self._windows
+        return needed_again(self.catalogue.get(sku), rule.substitute, rule.consumed)
+
+    @cached_property
+    def _windows(self) -> Windows:
         rule = self.rulebook.rule(NotJustBought.section)
         assert isinstance(rule, Windows)
-        return needed_again(self.catalogue.get(sku), rule.substitute, rule.consumed)
+        return rule
 
     @cached_property
     def make_good_within(self) -> int:

@@ -45,7 +45,7 @@ def withdrawal(event: Event) -> Withdrawal:
 
 def recall(policy: Policy, state: State, event: Event) -> tuple[State, list[Decision]]:
     """Judge every live act again, oldest first, as if it and all later ones had not been made; take back what fails."""
-    if not any(act.live(state.now) for act in state.acts):
+    if not [act for act in state.acts if act.candidate.channels and act.live(state.now)]:  # a swept act names none
         return state, []
     in_order = tuple(sorted(state.acts, key=lambda act: (act.made, act.id)))
     withdrawn = withdrawal(event)

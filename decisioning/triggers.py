@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from decisioning import facts
 from decisioning.actions import Action
-from decisioning.answers import Question
+from decisioning.answers import Question, rivals
 from decisioning.condition import ConditionError
 from decisioning.decision import trigger_of
 from decisioning.event import Event
@@ -20,7 +20,6 @@ from decisioning.payload import OrderEtaChanged, OrderNamed, OrderPromised, Purc
 from decisioning.policy import Policy
 from decisioning.state import State, orders
 from decisioning.state.model import About
-from decisioning.suppress.base import PROMOTIONAL
 
 
 class Called(NamedTuple):
@@ -48,16 +47,17 @@ def called(policy: Policy, state: State, event: Event) -> Called:
     for action in actions:
         if state.now - event.time > action.valid_for or _said_before(state, action, about):
             continue
-        known = known if known is not None else facts.of_event(policy.attributes, state, event)
-        try:
-            if action.refused_by(known) is None:
-                found.append(action.candidate(event.time, policy.lifetime))
-        except ConditionError as error:
-            errors.append(f"{action.action}.{error.clause}")
-    promotional = tuple(one for one in found if one.class_ in PROMOTIONAL)
-    groups = dict.fromkeys(promotional if one.class_ in PROMOTIONAL else (one,) for one in found)
-    trigger = trigger_of(event)
-    questions = (Question(group, trigger, None, None, event.traceparent, trigger, about=about) for group in groups)
+        if action.clauses:
+            known = known if known is not None else facts.of_event(policy.attributes, state, event)
+            try:
+                if action.refused_by(known) is not None:
+                    continue
+            except ConditionError as error:
+                errors.append(f"{action.action}.{error.clause}")
+                continue
+        found.append(action.candidate(event.time, policy.lifetime))
+    trigger, said = trigger_of(event), event.traceparent
+    questions = [Question(group, trigger, None, None, said, trigger, about=about) for group in rivals(found)]
     return Called(tuple(questions), tuple(errors))
 
 

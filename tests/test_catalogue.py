@@ -68,11 +68,30 @@ def test_variants_are_one_of_the_other_or_both_of_a_third() -> None:
         ("HAT", "CAP", False),
         ("X", "Y", False),
     ]:
-        assert catalogue.are_variants(one, other) is catalogue.are_variants(other, one) is expected
+        assert (other in catalogue.variants(one)) is (one in catalogue.variants(other)) is expected
 
 
 def test_substitutes_go_either_way() -> None:
     """Whichever of the two lists the other, known or not."""
     catalogue = told((MONDAY, product("A", substitutes=["B", "X"])), (MONDAY, product("B")), (MONDAY, product("C")))
     for one, other, expected in [("A", "B", True), ("A", "X", True), ("B", "C", False), ("X", "Y", False)]:
-        assert catalogue.are_substitutes(one, other) is catalogue.are_substitutes(other, one) is expected
+        assert (other in catalogue.substitutes(one)) is (one in catalogue.substitutes(other)) is expected
+
+
+def test_a_category_knows_its_skus() -> None:
+    """Those described so last, and none for no category."""
+    catalogue = told((MONDAY, product("A", "readers")), (MONDAY, product("B", "readers")), (MONDAY, product("C")))
+    assert catalogue.of_category("readers") == {"A", "B"}
+    assert catalogue.of_category("cameras") == catalogue.of_category(None) == set()
+
+
+def test_a_new_description_takes_back_all_that_the_old_one_said() -> None:
+    """Category, variants and substitutes are those of the description that holds."""
+    catalogue = told(
+        (MONDAY, product("A", "readers", variant_of="P", substitutes=["S"])),
+        (TUESDAY, product("A", "lamps", variant_of="Q", substitutes=["T"])),
+        (MONDAY, product("A", "readers", variant_of="P", substitutes=["S"])),
+    )
+    assert (catalogue.of_category("readers"), catalogue.of_category("lamps")) == (set(), {"A"})
+    assert (catalogue.variants("P"), catalogue.variants("Q")) == ({"P"}, {"Q", "A"})
+    assert (catalogue.substitutes("S"), catalogue.substitutes("T")) == (set(), {"A"})

@@ -36,7 +36,7 @@ def after(*events: Event) -> State:
 def about(state: State, catalogue: Catalogue | None = None, **candidate: Any) -> facts.Facts:
     """The facts of something to say by email at the state's own instant."""
     said = Candidate(0, "sale", "marketing", ("email",), 10**18, **candidate)
-    return facts.of_candidate(ATTRIBUTES, Ask(said, "email", state, (), (), state.now, catalogue or Catalogue(), ()))
+    return facts.of_candidate(ATTRIBUTES, Ask(said, "email", state, (), state.now, catalogue or Catalogue(), ()))
 
 
 def test_a_customer_is_what_was_told_of_them() -> None:

@@ -48,6 +48,20 @@ def test_marketing_meets_what_surveys_meet_and_more() -> None:
     assert [one for one in survey if one != "survey"] == [one for one in marketing if one not in alone]
 
 
+def test_a_panel_holds_each_suppressor_by_what_its_answer_depends_on() -> None:
+    """In their order, each once; what speaks of the one request, and what ends an act, is found beside."""
+    whole = policy(EVERYTHING)
+    found = whole.panel("marketing")
+    parts = {"customer": found.of_customer, "candidate": found.of_candidate, "everything": found.of_everything}
+    placed = sorted((place, one.section) for part in parts.values() for place, one in part)
+    assert placed == [(place, one.section) for place, one in enumerate(whole.suppressors("marketing"))]
+    assert all(one.depends_on == depends for depends, part in parts.items() for _, one in part)
+    assert [one.section for one in found.of_the_request] == ["expired"]
+    assert set(found.of_everything) - set(found.lasting) == {(placed[-1][0], found.of_the_request[0])}
+    ending = ["consent", "quiet_hours", "blackout", "contact_window", "expired"]
+    assert [one.section for one in found.ending] == ending
+
+
 def test_how_long_things_matter_is_read_from_the_rulebook() -> None:
     """The engine forgets by these numbers, so they follow the author's."""
     assert (policy().lifetime, policy().orders_for, policy().acts_for) == (24 * HOUR, 30 * DAY, 90 * DAY)

@@ -50,7 +50,8 @@ def sweep(state: State, now: int, *, orders_for: int, acts_for: int) -> State:
     """Drop what no rule can see any more: orders older than `orders_for` us, acts older than `acts_for` and not
     live."""
     state = purchases.forget_old(state, now - orders_for)
-    if all(act.live(now) or (not act.candidate.channels and now < act.made + acts_for) for act in state.acts):
+    over = [act for act in state.acts if (act.candidate.channels or now >= act.made + acts_for) and not act.live(now)]
+    if not over:
         return state
     kept = (act for act in state.acts if act.live(now) or now < act.made + acts_for)
     return replace(state, acts=tuple(act if act.live(now) else _slot(act) for act in kept))

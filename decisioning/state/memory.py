@@ -37,8 +37,9 @@ def name(request_id: str) -> int:
 def is_repeat(state: State, event: Event, now: int) -> bool:
     """Whether the event was handled before, or must be taken as if it had been; it then changes and says nothing."""
     seen_as = mark(event.source, event.id)
-    if any(known == seen_as and now < at + SEEN_FOR for known, at in state.seen):
-        return True
+    for known, at in state.seen:
+        if known == seen_as and now < at + SEEN_FOR:
+            return True
     if not isinstance(event.data, ContactRequested):
         return False
     if now >= event.time + SEEN_FOR or (state.seen_floor is not None and event.time <= state.seen_floor):
@@ -55,7 +56,9 @@ def was_answered(state: State, request_id: str, now: int) -> bool:
 
 def see(state: State, event: Event, now: int) -> State:
     """Remember the event for 7 days."""
-    fresh = (entry for entry in state.seen if now < entry[1] + SEEN_FOR)
+    fresh = state.seen
+    if fresh and now >= fresh[0][1] + SEEN_FOR:  # they are in the order of their times
+        fresh = tuple(entry for entry in fresh if now < entry[1] + SEEN_FOR)
     kept = (*fresh, (mark(event.source, event.id), now))
     floor = state.seen_floor
     if len(kept) > MAX_SEEN:

@@ -325,4 +325,4 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     @property
     def wake_at(self) -> int | None:
         """When the engine wants to be asked again, or None."""
-        return min((waiting.not_before for waiting in self.deferred), default=None)
+        return min([waiting.not_before for waiting in self.deferred]) if self.deferred else None

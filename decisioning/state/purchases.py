@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -60,20 +60,24 @@ def returned(state: State, event: Event, back: PurchaseReturned) -> State:
 
 def kept(state: State) -> tuple[Kept, ...]:
     """Every line of every standing order of which a unit did not come back."""
-    return tuple(
-        Kept(line.sku, line.unit_price, order.currency, order.bought_at)
-        for order in state.orders
-        if order.bought_at is not None and order.stands
-        for owned in (order.owned if order.returned else None,)
-        for line in order.lines
-        if owned is None or line.sku in owned
-    )
+    found: list[Kept] = []
+    for order in state.orders:
+        at, currency = order.bought_at, order.currency
+        if at is None or not order.lines or not order.stands:
+            continue
+        lines: Iterable[Line] = order.lines
+        if order.returned:
+            owned = order.owned
+            lines = [line for line in lines if line.sku in owned]
+        found += [Kept(line.sku, line.unit_price, currency, at) for line in lines]
+    return tuple(found)
 
 
 def forget_old(state: State, before: int) -> State:
     """Of orders of which all lies at or before the instant `before` keep no lines; no rule looks back further, but a
     return of such an order must not be taken for one of a newer order."""
-    if not any(order.lines and ended(order) <= before for order in state.orders):
+    fading = [order for order in state.orders if order.lines and ended(order) <= before]
+    if not fading:
         return state
     old = [order for order in state.orders if ended(order) <= before and (order.lines or order.left)]
     standing = sorted((order for order in old if order.stands), key=lambda order: (ended(order), order.id))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
-from typing import Any, ClassVar, Final, Generic, Literal, NamedTuple, Protocol, Self, TypeVar, cast
+from typing import Any, ClassVar, Final, Generic, Literal, Protocol, Self, TypeVar, cast
+
+from msgspec import Struct
 
 from decisioning.catalogue import Catalogue
 from decisioning.decision import Candidate
@@ -16,7 +18,6 @@ from decisioning.shape import Duration as Duration
 from decisioning.shape import Rule as Rule
 from decisioning.shape import Then as Then
 from decisioning.state import Act, State
-from decisioning.state.model import Kept
 from decisioning.zones import Zone
 
 EVERY_CLASS: Final = frozenset({"marketing", "survey", "service", "care"})
@@ -35,19 +36,18 @@ Answers = dict[Hashable, Any]
 """What conditions answered, by whatever tells two questions apart (`facts.answered`)."""
 
 
-class Ask(NamedTuple):
+class Ask(Struct, frozen=True, gc=False):
     """The question: may this candidate go out on this channel at `now`?
 
-    `acts` are those that count (at a recall not the judged one), `kept` what was bought and did not come back, `zones`
-    where the customer may be (none: unknown), `asked_at` the time of the request at its first handling, else None,
-    `campaign` the campaign that it belongs to, if any.
+    `acts` are those that count (at a recall not the judged one), `zones` where the customer may be (none: unknown),
+    `asked_at` the time of the request at its first handling, else None, `campaign` the campaign that it belongs to, if
+    any.
     """
 
     candidate: Candidate
     channel: str
     state: State
     acts: tuple[Act, ...]
-    kept: tuple[Kept, ...]
     now: int
     catalogue: Catalogue
     zones: tuple[Zone, ...]
@@ -57,7 +57,7 @@ class Ask(NamedTuple):
     """What conditions answered about this customer so far, so that each is asked once; none: they are asked anew."""
 
 
-class Objection(NamedTuple):
+class Objection(Struct, frozen=True, gc=False):
     """Why not. `until` is the first instant at which this suppressor objects no more (None: never by itself);
     `waits` asks to be asked again then instead of refusing."""
 
@@ -94,6 +94,10 @@ class Suppressor(ABC, Generic[R]):
 
     depends_on: ClassVar[Depends] = "everything"
     """How much of the question its answer depends on, so that it is not asked again where nothing of that differs."""
+
+    fades: ClassVar[bool] = False
+    """Whether time alone never brings an objection, only ends it: once silent it is silent for ever, nothing else
+    happening, and is not asked about later instants."""
 
     def __init__(self, rule: R) -> None:
         self.rule = rule

@@ -20,6 +20,7 @@ class NotAProspect(Suppressor[Always]):
     reasons = ("campaign_exclusion.existing_customer",)
     shape = Always
     depends_on = "candidate"
+    fades = True
 
     def check(self, ask: Ask) -> Objection | None:
         """The newest purchase is remembered for ever."""

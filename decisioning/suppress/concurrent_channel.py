@@ -24,11 +24,8 @@ class NotAtOnce(Suppressor[Pause]):
 
     def check(self, ask: Ask) -> Objection | None:
         """The newest act whose slot is taken."""
-        recent = [
-            act
-            for act in ask.acts
-            if ask.now < act.made + self.rule.within and act.candidate.class_ == "marketing" and act.counts
-        ]
+        since = ask.now - self.rule.within
+        recent = [act for act in ask.acts if since < act.made and act.candidate.class_ == "marketing" and act.counts]
         if not recent:
             return None
         newest = max(recent, key=lambda act: (act.made, act.id))

@@ -17,6 +17,7 @@ class StateKnown(Suppressor[Always]):
     reasons = ("degraded.state",)
     shape = Always
     depends_on = "customer"
+    fades = True
 
     def check(self, ask: Ask) -> Objection | None:
         """One flag, set by the store when a record did not parse."""

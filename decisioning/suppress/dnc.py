@@ -19,6 +19,7 @@ class MayBeContacted(Suppressor[Always]):
     reasons = ("dnc.erased", "empathy.deceased")
     shape = Always
     depends_on = "customer"
+    fades = True
 
     def check(self, ask: Ask) -> Objection | None:
         """Erased first: what we forgot, we do not explain."""

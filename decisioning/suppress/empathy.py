@@ -25,6 +25,7 @@ class NotInDistress(Suppressor[Lengths]):
     reasons = ("empathy.bereavement", "empathy.vulnerable")
     shape = Lengths
     depends_on = "customer"
+    fades = True
 
     def check(self, ask: Ask) -> Objection | None:
         """Bereavement first."""

@@ -67,7 +67,9 @@ class UnderCaps(Suppressor[Caps]):
 
     def check(self, ask: Ask) -> Objection | None:
         """The first full cap, and when its next slot is free."""
-        taken = [act for act in ask.acts if act.candidate.class_ == "marketing" and act.counts]
+        taken = [
+            act for act in ask.acts if act.candidate.class_ == "marketing" and (act.undone_at is None or act.counts)
+        ]
         for cap in self.rule.caps:
             if cap.channels is None:
                 found = _full(ask, taken, cap)
@@ -86,14 +88,18 @@ class UnderCaps(Suppressor[Caps]):
 
     def _own(self, ask: Ask) -> Cap | None:
         limit = ask.state.profile.max_marketing_per_week
+        if limit is None:
+            return None
         per = self.rule.own_limit.per
         usual = [cap.limit for cap in self.rule.caps if cap.per == per and cap.channels is None]
-        if limit is None or (usual and limit.value >= min(usual)):
+        if usual and limit.value >= min(usual):
             return None
         return Cap.model_construct(name="own_limit", limit=limit.value, per=per, channels=None)
 
 
 def _full(ask: Ask, taken: list[Act], cap: Cap) -> Objection | None:
+    if len(taken) < cap.limit:
+        return None
     since = ask.now - cap.per
     made = [act.made for act in taken if since < act.made]
     if len(made) < cap.limit:

@@ -23,6 +23,7 @@ class NoOpenIssue(Suppressor[Rest]):
     reasons = ("hold.open_issue", "hold.recently_resolved")
     shape = Rest
     depends_on = "customer"
+    fades = True
 
     def check(self, ask: Ask) -> Objection | None:
         """An open case first, the one that has waited longest; else the one resolved last."""

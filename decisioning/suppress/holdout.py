@@ -29,6 +29,7 @@ class NotHeldOut(Suppressor[Share]):
     reasons = ("holdout.control",)
     shape = Share
     depends_on = "customer"
+    fades = True
 
     def check(self, ask: Ask) -> Objection | None:
         """Last of all but lateness, so that other reasons are told first."""

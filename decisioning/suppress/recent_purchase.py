@@ -6,8 +6,9 @@ that were cancelled no longer speak, except for the cooldown: the customer did j
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Final
 
 from pydantic import Field
 
@@ -15,7 +16,10 @@ from decisioning.catalogue import Catalogue, Product
 from decisioning.decision import Candidate
 from decisioning.instant import DAY, HOUR, format_instant
 from decisioning.state.model import Kept
+from decisioning.state.purchases import kept
 from decisioning.suppress.base import PROMOTIONAL, Ask, Duration, Objection, Rule, Suppressor
+
+_NOTHING: Final[frozenset[str]] = frozenset()
 
 
 class Windows(Rule):
@@ -48,18 +52,14 @@ class NotJustBought(Suppressor[Windows]):
     )
     shape = Windows
     depends_on = "candidate"
+    fades = True
 
     def check(self, ask: Ask) -> Objection | None:
         """The first of the five reasons that holds."""
         if ask.candidate.sku is not None or ask.candidate.category is not None:
-            found = self._forgotten(ask)
+            found = self._forgotten(ask) or self._related(ask)
             if found is not None:
                 return found
-            rules = (self._price_drop, self._same_item, self._substitute, self._same_category)
-            for speaks in rules if ask.kept else ():
-                found = speaks(ask)
-                if found is not None:
-                    return found
         return self._cooldown(ask)
 
     def _forgotten(self, ask: Ask) -> Objection | None:
@@ -71,19 +71,33 @@ class NotJustBought(Suppressor[Windows]):
             "recent_purchase.same_item", {"forgotten_until": format_instant(floor)}, floor + self.rule.longest
         )
 
-    def _price_drop(self, ask: Ask) -> Objection | None:
+    def _related(self, ask: Ask) -> Objection | None:
+        """Rules 8 to 10, in their order; mostly nothing that was bought has to do with what is on offer."""
+        offer, catalogue = ask.candidate, ask.catalogue
+        product = catalogue.get(offer.sku)
+        variants = catalogue.variants(offer.sku) if offer.sku is not None else _NOTHING
+        substitutes = catalogue.substitutes(offer.sku) if offer.sku is not None else _NOTHING
+        own = catalogue.of_category(offer.category)
+        its = catalogue.of_category(product.category if product is not None else None)
+        bought = {line.sku for order in ask.state.orders for line in order.lines}
+        if all(map(bought.isdisjoint, (variants, substitutes, own, its))):
+            return None
+        lines = kept(ask.state)
+        return (
+            self._price_drop(ask, [one for one in lines if one.sku == offer.sku])
+            or self._same_item(ask, [one for one in lines if one.sku in variants])
+            or self._substitute(ask, [one for one in lines if one.sku in substitutes])
+            or self._same_category(ask, [one for one in lines if one.sku in own or one.sku in its])
+        )
+
+    def _price_drop(self, ask: Ask, same: Sequence[Kept]) -> Objection | None:
         """Rule 8: the same sku at a lower price than paid, in the currency paid."""
-        candidate = ask.candidate
-        known = offered_price(candidate, ask.catalogue)
+        known = offered_price(ask.candidate, ask.catalogue) if same else None
         if known is None:
             return None
         price, currency = known
         offered = Decimal(price)
-        found = [
-            one
-            for one in ask.kept
-            if one.sku == candidate.sku and currency in (None, one.currency) and Decimal(one.unit_price) > offered
-        ]
+        found = [one for one in same if currency in (None, one.currency) and Decimal(one.unit_price) > offered]
         return _objection(
             "recent_purchase.price_drop",
             ask,
@@ -92,35 +106,22 @@ class NotJustBought(Suppressor[Windows]):
             lambda one: {"paid": one.unit_price, "offered": price},
         )
 
-    def _same_item(self, ask: Ask) -> Objection | None:
+    def _same_item(self, ask: Ask, found: Sequence[Kept]) -> Objection | None:
         """Rule 9: the same sku or a variant of it."""
-        sku = ask.candidate.sku
-        if sku is None:
-            return None
-        found = [one for one in ask.kept if one.sku == sku or ask.catalogue.are_variants(one.sku, sku)]
         return _objection(
             "recent_purchase.same_item", ask, found, lambda one: self._needed_again(ask, one, self.rule.same_item)
         )
 
-    def _substitute(self, ask: Ask) -> Objection | None:
+    def _substitute(self, ask: Ask, lines: Sequence[Kept]) -> Objection | None:
         """Rule 10: what would replace it, unless the bought product lists it as its complement."""
-        sku = ask.candidate.sku
-        if sku is None:
-            return None
-        found = [one for one in ask.kept if ask.catalogue.are_substitutes(one.sku, sku) and not _complements(ask, one)]
+        found = [one for one in lines if not _complements(ask, one)]
         return _objection(
             "recent_purchase.substitute", ask, found, lambda one: self._needed_again(ask, one, self.rule.substitute)
         )
 
-    def _same_category(self, ask: Ask) -> Objection | None:
+    def _same_category(self, ask: Ask, lines: Sequence[Kept]) -> Objection | None:
         """Rule 10: the same category, the candidate's own or the catalogue's (exact reading 13)."""
-        offered = ask.catalogue.get(ask.candidate.sku)
-        categories = {ask.candidate.category, offered.category if offered is not None else None} - {None}
-        found = []
-        for one in ask.kept:
-            product = ask.catalogue.get(one.sku)
-            if product is not None and product.category in categories and not _complements(ask, one):
-                found.append(one)
+        found = [one for one in lines if not _complements(ask, one)]
         return _objection(
             "recent_purchase.same_category", ask, found, lambda one: self._needed_again(ask, one, self.rule.substitute)
         )
@@ -164,11 +165,13 @@ def _complements(ask: Ask, one: Kept) -> bool:
 def _objection(
     reason: str,
     ask: Ask,
-    found: Iterable[Kept],
+    found: Sequence[Kept],
     window: Callable[[Kept], int],
     facts: Callable[[Kept], dict[str, object]] = lambda _: {},
 ) -> Objection | None:
     """The newest purchase that still speaks gives the facts; the last to fall silent gives the end."""
+    if not found:
+        return None
     speaking = [(one, one.at + window(one)) for one in found]
     speaking = [(one, end) for one, end in speaking if ask.now < end]
     if not speaking:

@@ -32,6 +32,7 @@ class NotRepeated(Suppressor[Patience]):
     reasons = ("repetition.declined", "repetition.ignored")
     shape = Patience
     depends_on = "candidate"
+    fades = True
 
     def check(self, ask: Ask) -> Objection | None:
         """Declined before ignored; the last block to end gives the end."""

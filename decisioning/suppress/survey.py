@@ -20,6 +20,7 @@ class SurveyPlanned(Suppressor[Always]):
     reasons = ("survey.no_plan",)
     shape = Always
     depends_on = "customer"
+    fades = True
 
     def check(self, ask: Ask) -> Objection | None:
         """No plan covers it."""

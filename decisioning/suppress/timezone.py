@@ -17,6 +17,7 @@ class ZoneKnown(Suppressor[Always]):
     reasons = ("timezone.unknown",)
     shape = Always
     depends_on = "customer"
+    fades = True
 
     def check(self, ask: Ask) -> Objection | None:
         """The zones were found before: the customer's own, else the country's."""

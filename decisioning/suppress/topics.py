@@ -17,6 +17,7 @@ class OfTheirLiking(Suppressor[Always]):
     reasons = ("ineligible.topic_off", "need_conflict.need")
     shape = Always
     depends_on = "candidate"
+    fades = True
 
     def check(self, ask: Ask) -> Objection | None:
         """The topic first; lists that were too long for memory count as if they named everything."""

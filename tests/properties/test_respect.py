@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from itertools import product
 
 import msgspec
 from hypothesis import given, note
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from decisioning.decision import Decision, dumps, wake_of
+from decisioning.decision import Candidate, Decision, dumps, wake_of
 from decisioning.event import Event, parse
-from decisioning.instant import DAY, format_instant
+from decisioning.instant import DAY, HOUR, format_instant
+from decisioning.judge import Judge
 from decisioning.payload import ContactRequested
 from decisioning.replay import Replay
 from decisioning.state import dumps as dump_state
@@ -219,3 +222,23 @@ def test_memory_stays_bounded_however_much_happens() -> None:
         sizes.append(max(len(msgspec.msgpack.encode(state)) for state in run.states.values()))
     assert sizes[0] < 12_000_000, "below the largest record that the chassis can store"
     assert sizes[1] <= sizes[0] * 1.02
+
+
+@often(40)
+@given(histories)
+def test_what_fades_is_silent_for_good(drawn: bytes) -> None:
+    """Time alone brings no objection of a suppressor that says so, or it would be missing from an `allowed_from`."""
+    run = Replay(policy())
+    for event in live(drawn)[0]:
+        list(run.feed(event))
+    for state in run.states.values():
+        judge = Judge(run.policy, state, state.now)
+        for suppressor, sku in product(run.policy.suppressors("marketing"), ("READER", "LAMP", None)):
+            offer = Candidate(0, "offer", "marketing", ("sms",), state.now + DAY, sku=sku, topic="shop", price="1.00")
+            ask = judge.ask(offer, "sms", state.acts)
+            heard = [suppressor.check(replace(ask, now=state.now + later)) for later in LATER]
+            silent = [objection is None for objection in heard]
+            assert not suppressor.fades or silent == sorted(silent), (suppressor.section, heard)
+
+
+LATER = (0, HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 30 * DAY, 31 * DAY, 90 * DAY, 366 * DAY, 800 * DAY)

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from decisioning.catalogue import Catalogue
 from decisioning.decision import Candidate
@@ -195,8 +196,8 @@ def view(state: State) -> dict[str, object]:
     """What the rules see of a memory, whatever the order of its lists."""
     rule, found = ConsentGiven(Lifetime()), {}
     for purpose, channel in product(["marketing", "survey"], CHANNELS):
-        ask = Ask(Candidate(0, "a", purpose, ("sms",), 99), channel or "fax", state, (), (), 0, Catalogue(), ())  # type: ignore[arg-type]
-        held = rule.check(ask._replace(now=at("2026-04-01")))
+        ask = Ask(Candidate(0, "a", purpose, ("sms",), 99), channel or "fax", state, (), 0, Catalogue(), ())  # type: ignore[arg-type]
+        held = rule.check(replace(ask, now=at("2026-04-01")))
         found[purpose, channel] = None if held is None else (held.reason, held.because)
     return {
         "consents": found,

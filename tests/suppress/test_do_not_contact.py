@@ -81,6 +81,6 @@ def test_a_mark_without_a_channel_is_of_all(story: Story) -> None:
     template = only(story.at(MONDAY, asked())).considered[0].candidate
     rule = NotAskedToStop(Always())
     for channel in ("email", "sms"):
-        found = rule.check(Ask(template, channel, state, (), (), 10, story.policy.catalogue, ()))
+        found = rule.check(Ask(template, channel, state, (), 10, story.policy.catalogue, ()))
         assert found is not None
         assert found.reason == "dnc.complained"

@@ -86,9 +86,9 @@ def _reads(kind: type[AnySuppressor]) -> set[str]:
 @pytest.mark.parametrize("kind", ORDER, ids=lambda kind: kind.section)
 def test_a_suppressor_reads_no_more_of_the_question_than_it_says(kind: type[AnySuppressor]) -> None:
     """Or it would not be asked again where its answer is another."""
-    allowed = {"state", "now", "catalogue", "zones", "kept"}
+    allowed = {"state", "now", "catalogue", "zones"}
     if kind.depends_on == "candidate":
         allowed |= {"candidate"}
     if kind.depends_on == "everything":
-        allowed = set(Ask._fields)
+        allowed = set(Ask.__struct_fields__)
     assert _reads(kind) <= allowed
