@@ -1,8 +1,8 @@
 """Something just happened to this customer. May we speak to them now, and if so, what is the best thing to say?
 
-That question is answered here, in three functions and nothing else. `on_event` is asked when something happened,
-`on_wake` when an answer that we promised is due, `on_relay` when two subjects become one. All are pure: all they know
-is handed in, all they do is handed back as a `Step`.
+That question is answered here, in four functions and nothing else. `on_event` is asked when something happened,
+`on_wake` when an answer that we promised is due, `on_relay` when two subjects become one, `on_stop` when somebody
+pulled the stop switch. All are pure: all they know is handed in, all they do is handed back as a `Step`.
 
     event ──▶ fold ──▶ recall what no longer holds ──▶ holds ──▶ weigh what is asked ──▶ rank ──▶ decisions
                 ▲                                                                                     │
@@ -47,7 +47,7 @@ from decisioning.decision import Decision, trigger_of
 from decisioning.event import Event
 from decisioning.payload import ContactRequested, CustomerErased
 from decisioning.policy import Policy
-from decisioning.recall import recall, withdrawal
+from decisioning.recall import recall, recall_stopped, withdrawal
 from decisioning.state import State, erase, fold, memory, names_unknown, sweep
 from decisioning.triggers import called
 
@@ -139,6 +139,17 @@ def on_relay(policy: Policy, state: State | None, subject: str, message: moves.M
     return Step(after, tuple(outputs), after.wake_at, relays=tuple(relays))
 
 
+def on_stop(policy: Policy, state: State, cause: str, now: int) -> Step:
+    """What is taken back because it is stopped now; `cause` is what a recall names as its trigger.
+
+    A customer with nothing live that is stopped is left as they are. What waits is refused when its time comes.
+    """
+    stopped, outputs = recall_stopped(policy, replace(state, now=max(now, state.now)), cause)
+    if not outputs:
+        return Step(state, (), state.wake_at)
+    return Step(stopped, tuple(outputs), stopped.wake_at)
+
+
 def _swept(policy: Policy, state: State) -> State:
     return sweep(state, state.now, orders_for=policy.orders_for, acts_for=policy.acts_for)
 
@@ -154,4 +165,4 @@ def _errors(outputs: list[Decision]) -> tuple[str, ...]:
     )
 
 
-__all__ = ["Step", "on_event", "on_relay", "on_wake"]
+__all__ = ["Step", "on_event", "on_relay", "on_stop", "on_wake"]

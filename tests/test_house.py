@@ -55,6 +55,7 @@ CORE = [
     "actions",
     "suppress.*",
     "suppress",
+    "stops",
     "document",
     "language",
     "rulebook",
@@ -109,6 +110,8 @@ SHELL = [
     "streaming.watch",
     "streaming.labels",
     "streaming.rulebooks",
+    "streaming.stopping",
+    "streaming.operate",
     "streaming.worker",
     "streaming.app",
     "streaming.demo.*",
@@ -118,6 +121,7 @@ SHELL = [
     "streaming.bench",
     "desk",
     "wire",
+    "oncall",
     "__main__",
 ]
 BEHIND_THE_WALL = {

@@ -18,7 +18,7 @@ import zstandard
 from msgspec.structs import astuple
 
 from decisioning.errors import StateTooNew, StateUnreadable
-from decisioning.state.model import State
+from decisioning.state.model import Act, State
 
 VERSION: Final = 3
 _OLDEST_PACKED: Final = 3
@@ -76,6 +76,36 @@ def dumps(state: State) -> bytes:
     return bytes((VERSION, growth, _PACKED)) + _pack(plain)
 
 
+class _Glance(msgspec.Struct, array_like=True, frozen=True):
+    """The first fields of a state, of which only the newest instant and the acts are looked at."""
+
+    subject: msgspec.Raw
+    now: int = 0
+    erased_at: msgspec.Raw = msgspec.Raw()
+    erased: msgspec.Raw = msgspec.Raw()
+    deceased: msgspec.Raw = msgspec.Raw()
+    degraded: msgspec.Raw = msgspec.Raw()
+    profile: msgspec.Raw = msgspec.Raw()
+    consents: msgspec.Raw = msgspec.Raw()
+    orders: msgspec.Raw = msgspec.Raw()
+    orders_floor: msgspec.Raw = msgspec.Raw()
+    bought_at: msgspec.Raw = msgspec.Raw()
+    acts: tuple[Act, ...] = ()
+
+
+_glance: Final = msgspec.msgpack.Decoder(_Glance).decode
+
+
+def live_acts(body: bytes, now: int | None) -> tuple[Act, ...]:
+    """The acts of a stored record that are live at `now` (None: at the newest instant it was handed), without reading
+    the rest where the format allows; none of a record that cannot be read."""
+    try:
+        found = loads(body) if body[0] < _OLDEST_PACKED else _glance(_plain(body))
+    except (msgspec.MsgspecError, zstandard.ZstdError, StateUnreadable, UnicodeDecodeError, ValueError, IndexError):
+        return ()
+    return tuple(act for act in found.acts if act.live(found.now if now is None else now))
+
+
 def _plain(body: bytes) -> bytes:
     packing, rest = body[2:3], body[3:]
     if packing == b"\0":
@@ -91,4 +121,4 @@ def _grown(plain: bytes, growth: int) -> Grown:
     return Grown(*fields)
 
 
-__all__ = ["VERSION", "Grown", "dumps", "loads"]
+__all__ = ["VERSION", "Grown", "dumps", "live_acts", "loads"]

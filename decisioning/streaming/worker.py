@@ -20,13 +20,15 @@ from msgspec.structs import replace
 
 from decisioning import decision as decisions
 from decisioning import moves
-from decisioning.engine import Step, on_event, on_relay, on_wake
+from decisioning.engine import Step, on_event, on_relay, on_stop, on_wake
 from decisioning.errors import EventRejected, Fault, StateTooNew
 from decisioning.event import Event, Headers
 from decisioning.moves import Forward
 from decisioning.payload import TYPES
 from decisioning.policy import Policy
-from decisioning.state import State, dumps
+from decisioning.recall import stops
+from decisioning.state import State, dumps, live_acts
+from decisioning.stops import stops_more
 from decisioning.streaming import erasure, relay, store
 from decisioning.streaming.admit import admit
 from decisioning.streaming.chassis.job import Applied, Output, Record
@@ -50,7 +52,7 @@ class Arrived(NamedTuple):
     came: relay.Forwarded
 
 
-Message = Arrived | relay.Wake | moves.Message
+Message = Arrived | relay.Wake | relay.Stopped | moves.Message
 
 
 def wall() -> int:
@@ -71,6 +73,7 @@ class Worker:
         erased_within: int | None = None,
     ) -> None:
         self.policy = policy
+        self.sweep = self._sweeps = int(bool(policy.switch.gives()))
         self._settings = settings
         self._metrics = metrics
         self._wall = clock
@@ -83,6 +86,15 @@ class Worker:
         self._decisions = name_of(settings, "decisions")
         self._dead_letters = name_of(settings, "dead-letters")
         self._products = name_of(settings, "products")
+
+    def follow(self, policy: Policy) -> None:
+        """Decide by this policy from now on; what it stops and the last one did not is looked for in every lane."""
+        if stops_more(policy.switch.rule, self.policy.switch.rule):
+            self._sweeps += 1
+            self.sweep = self._sweeps
+        elif not policy.switch.gives():
+            self.sweep = 0
+        self.policy = policy
 
     def read(self, record: Record) -> tuple[bytes, Message] | Sequence[Output]:
         """The customer and what happened to them; or where the record goes instead."""
@@ -126,6 +138,8 @@ class Worker:
         """The customer's new state and what to publish; None when nothing changed and nothing is to be said."""
         if isinstance(message, relay.Wake):
             return self._woken(state, message)
+        if isinstance(message, relay.Stopped):
+            return self._stopped(key, state, message)
         if not isinstance(message, Arrived):
             return self._told(key, state, message)
         event, outputs = message.event, list[Output]()
@@ -159,6 +173,13 @@ class Worker:
     def wake(self, lane: int, key: bytes, due: int) -> Output:
         """The relay record that a due wake becomes."""
         return relay.wake(self._relay, lane, key, due)
+
+    def swept(self, lane: int, key: bytes, body: bytes) -> Output | None:
+        """What has live words taken back that are stopped now; None where a customer has none."""
+        acts = live_acts(body, None if self._event_clock else self._wall())
+        if any(stops(self.policy, act) for act in acts):
+            return relay.stop(self._relay, lane, key, self.policy.stopped_by)
+        return None
 
     def now(self) -> int:
         """The instant up to which wakes are due; under the event clock the newest instant itself only once it is quiet,
@@ -196,6 +217,16 @@ class Worker:
         outputs: list[Output] = []
         step = on_wake(self.policy, state, now)
         state = self._said(outputs, state.subject.encode(), step)
+        return Applied(state, step.wake_at, outputs, state.now)
+
+    def _stopped(self, key: bytes, state: State | None, message: relay.Stopped) -> Applied[State] | None:
+        if state is None:
+            return None
+        step = on_stop(self.policy, state, message.cause, state.now if self._event_clock else self._wall())
+        if not step.outputs:
+            return None  # an event took them back in the meantime, or the stop is over
+        outputs: list[Output] = []
+        state = self._said(outputs, key, step)
         return Applied(state, step.wake_at, outputs, state.now)
 
     def _told(self, key: bytes, state: State | None, message: moves.Message) -> Applied[State] | None:

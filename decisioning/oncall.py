@@ -1,0 +1,57 @@
+"""The commands of the people on call, for the door in `__main__`: the stop switch.
+
+What a command needs is imported by that command, as everywhere at the door.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+Thing = Annotated[
+    Literal["marketing", "channel", "action", "campaign"],
+    typer.Argument(help="What: all of the class, or one by name."),
+]
+Name = Annotated[str, typer.Argument(help="Which channel, action or campaign.", show_default=False)]
+Why = Annotated[str, typer.Option("--why", help="The reason, for whoever finds it stopped.", show_default=False)]
+Who = Annotated[str, typer.Option("--by", help="Your name; none: that of your login.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Give these commands to the door."""
+    app.command(epilog='Example: decisioning stop channel sms --why "the gateway sends everything twice"')(stop)
+    app.command(epilog='Example: decisioning resume channel sms --why "the gateway is mended"')(resume)
+    app.command(epilog="Example: decisioning stops --all")(stops)
+
+
+def stop(thing: Thing, why: Why, name: Name = "", by: Who = "") -> None:
+    """Silence all marketing, a channel, an action or a campaign on every worker at once, and take live words back."""
+    from decisioning.streaming import operate
+
+    raise typer.Exit(operate.stop_now(thing, name, by=by, why=why))
+
+
+def resume(
+    thing: Thing,
+    why: Why,
+    name: Name = "",
+    by: Who = "",
+    whose: Annotated[
+        list[str] | None, typer.Option("--whose", help="Take back these people's stops instead of your own.")
+    ] = None,
+) -> None:
+    """Take your own stop back; what others stopped stays so until they, or you in their name, take it back."""
+    from decisioning.streaming import operate
+
+    raise typer.Exit(operate.resume_now(thing, name, by=by, why=why, whose=whose))
+
+
+def stops(
+    every: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what is stopped by hand, by whom, since when and why."""
+    from decisioning.streaming import operate
+
+    raise typer.Exit(operate.show_stops(every=every, json=json))
