@@ -1,4 +1,4 @@
-"""The commands of the people on call, for the door in `__main__`: the stop switch.
+"""The commands of the people on call, for the door in `__main__`: the stop switch, and what a worker would meet.
 
 What a command needs is imported by that command, as everywhere at the door.
 """
@@ -23,6 +23,12 @@ def register(app: typer.Typer) -> None:
     app.command(epilog='Example: decisioning stop channel sms --why "the gateway sends everything twice"')(stop)
     app.command(epilog='Example: decisioning resume channel sms --why "the gateway is mended"')(resume)
     app.command(epilog="Example: decisioning stops --all")(stops)
+    config = typer.Typer(
+        help="The settings, and what a worker would meet.", no_args_is_help=True, rich_markup_mode=None
+    )
+    config.command("show", epilog="Example: decisioning config show --json")(config_show)
+    config.command("check", epilog="Example: decisioning config check")(config_check)
+    app.add_typer(config, name="config")
 
 
 def stop(thing: Thing, why: Why, name: Name = "", by: Who = "") -> None:
@@ -47,9 +53,26 @@ def resume(
     raise typer.Exit(operate.resume_now(thing, name, by=by, why=why, whose=whose))
 
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def config_show(json: Json = False) -> None:
+    """Print every setting with its value and where it came from; secrets stay hidden."""
+    from decisioning.streaming import operate
+
+    raise typer.Exit(operate.show_config(json=json))
+
+
+def config_check(json: Json = False) -> None:
+    """Look at all that a worker would meet: rulebook, disk, brokers, topics, permissions, clocks. Changes nothing."""
+    from decisioning.streaming import operate
+
+    raise typer.Exit(operate.check_config(json=json))
+
+
 def stops(
     every: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Say what is stopped by hand, by whom, since when and why."""
     from decisioning.streaming import operate

@@ -27,7 +27,7 @@ def test_nonsense_is_usage(arguments: list[str], says: str) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", [["stop"], ["resume"], ["stops"]])
+@pytest.mark.parametrize("command", [["stop"], ["resume"], ["stops"], ["config", "show"], ["config", "check"]])
 def test_every_commands_help_has_an_example(command: list[str]) -> None:
     """Section 5 of the contract."""
     done = run(*command, "--help")

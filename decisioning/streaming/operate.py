@@ -1,6 +1,6 @@
 """What the commands of the people on call do: ask, say what was found, give the exit code.
 
-Exit codes: 0 fine, 2 what was asked makes no sense; Kafka's and the settings' refusals go through to the door, code 3.
+Exit codes: 0 fine, 1 the input is at fault, 2 what was asked makes no sense, 3 a part is unreachable or refuses.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ import asyncio
 import getpass
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
 
 from decisioning.stops import What
-from decisioning.streaming import stopping
+from decisioning.streaming import checkup, configuration, stopping
 from decisioning.streaming.settings import Settings, load
 
-USAGE: Final = 2
+INPUT, USAGE, REFUSED = 1, 2, 3
 
 
 def stop_now(thing: str, name: str, *, by: str, why: str) -> int:
@@ -51,6 +50,21 @@ def show_stops(*, every: bool, json: bool) -> int:
         return stopping.render(found) if found else "nothing is stopped by hand"
 
     return _told(show)
+
+
+def show_config(*, json: bool) -> int:
+    """Print the settings of this process; the exit code."""
+    rows = configuration.shown(load())
+    print(configuration.as_json(rows) if json else configuration.render(rows))
+    return 0
+
+
+def check_config(*, json: bool) -> int:
+    """Print what a worker of these settings would meet; 3 where it would refuse, 1 where only its rules are wrong."""
+    found = asyncio.run(checkup.checkup(load()))
+    print(checkup.as_json(found) if json else checkup.render(found))
+    faults = {one.part for one in found if one.verdict is checkup.Verdict.FAULT}
+    return 0 if not faults else INPUT if faults == {"rulebook"} else REFUSED
 
 
 def _told(ask: Callable[[Settings], Awaitable[str]]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +19,9 @@ from confluent_kafka.admin import (
 )
 
 from decisioning.streaming.acls import Acl, acls
+from decisioning.streaming.permissions import missing
 from decisioning.streaming.settings import Settings
-from decisioning.streaming.topics import TOPICS
+from decisioning.streaming.topics import TOPICS, connected
 from tests.kafka.certificates import Authority
 from tests.kafka.cluster import RealKafka
 from tests.kafka.config import SUPER
@@ -104,6 +106,27 @@ def test_the_list_is_enough(guarded: Guarded, tmp_path: Path) -> None:
         until(lambda: len(live.read("products")) == 2, what="the product")
         assert live.distinct() == 2
         assert worker.term() == 0, worker.output
+        guarded.kafka.delete_topics(NAMES)
+
+
+async def not_allowed(settings: Settings) -> list[Acl] | None:
+    """What the brokers say is missing."""
+    async with connected(settings) as admin:
+        return await missing(admin, settings)
+
+
+def test_what_is_not_allowed_is_known_before_a_worker_starts(guarded: Guarded, tmp_path: Path) -> None:
+    """The brokers say what we may do; each row that is taken away is named, of topics and of groups, and no other."""
+    with Live(tmp_path, on=guarded.kafka, **guarded.settings) as live:
+        assert asyncio.run(not_allowed(live.settings)) == []
+        away = [NEEDED[0], next(row for row in ALL if row.operation == "DescribeConfigs"), NEEDED[-1]]
+        for row in away:
+            guarded.withdraw(row)
+        try:
+            until(lambda: asyncio.run(not_allowed(live.settings)) == away, what="the brokers' own word")
+        finally:
+            for row in away:
+                guarded.allow(row)
         guarded.kafka.delete_topics(NAMES)
 
 
