@@ -29,6 +29,10 @@ def register(app: typer.Typer) -> None:
     config.command("show", epilog="Example: decisioning config show --json")(config_show)
     config.command("check", epilog="Example: decisioning config check")(config_check)
     app.add_typer(config, name="config")
+    letters = typer.Typer(help="Records that could not be read.", no_args_is_help=True, rich_markup_mode=None)
+    letters.command("list", epilog="Example: decisioning dead-letters list --code not_json")(letters_list)
+    letters.command("replay", epilog="Example: decisioning dead-letters replay --topic orders --yes")(letters_replay)
+    app.add_typer(letters, name="dead-letters")
 
 
 def stop(thing: Thing, why: Why, name: Name = "", by: Who = "") -> None:
@@ -68,6 +72,42 @@ def config_check(json: Json = False) -> None:
     from decisioning.streaming import operate
 
     raise typer.Exit(operate.check_config(json=json))
+
+
+Code = Annotated[str, typer.Option("--code", help="Only those refused for this fault.", show_default=False)]
+Topic = Annotated[str, typer.Option("--topic", help="Only those that came from this topic.", show_default=False)]
+Since = Annotated[str, typer.Option("--since", help="From this time on (RFC 3339), by the record.", show_default=False)]
+Until = Annotated[str, typer.Option("--until", help="Before this time.", show_default=False)]
+
+
+def letters_list(
+    code: Code = "",
+    topic: Topic = "",
+    since: Since = "",
+    until: Until = "",
+    every: Annotated[bool, typer.Option("--all", help="Also those that were replayed.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Also keys, headers and values: personal data.")] = False,
+    json: Json = False,
+) -> None:
+    """Say what could not be read, and why; no personal data unless it is asked for."""
+    from decisioning.streaming import operate
+
+    raise typer.Exit(
+        operate.list_letters(code=code, topic=topic, since=since, until=until, every=every, show=show, json=json)
+    )
+
+
+def letters_replay(
+    code: Code = "",
+    topic: Topic = "",
+    since: Since = "",
+    until: Until = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this only what would be done is said.")] = False,
+) -> None:
+    """Publish dead letters again where they came from, as they were, once each; the event's own time stays."""
+    from decisioning.streaming import operate
+
+    raise typer.Exit(operate.replay_letters(code=code, topic=topic, since=since, until=until, yes=yes))
 
 
 def stops(

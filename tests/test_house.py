@@ -114,6 +114,7 @@ SHELL = [
     "streaming.rulebooks",
     "streaming.checkup",
     "streaming.stopping",
+    "streaming.letterbox",
     "streaming.operate",
     "streaming.worker",
     "streaming.app",

@@ -16,6 +16,8 @@ from tests.test_main import run
         (["stop", "marketing", "sms", "--why", "x"], "leave out `sms`"),
         (["stop", "marketing", "--why", " "], "why?"),
         (["resume", "channel", "sms", "--why", "x" * 501], "why?"),
+        (["dead-letters", "list", "--code", "rotten"], "there are tombstone, too_large"),
+        (["dead-letters", "replay", "--since", "yesterday"], "--since"),
         (["resume", "channel", "sms", "--why", "x", "--by", "x" * 201], "who?"),
     ],
 )
@@ -27,9 +29,12 @@ def test_nonsense_is_usage(arguments: list[str], says: str) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", [["stop"], ["resume"], ["stops"], ["config", "show"], ["config", "check"]])
-def test_every_commands_help_has_an_example(command: list[str]) -> None:
+COMMANDS = ["stop", "resume", "stops", "config show", "config check", "dead-letters list", "dead-letters replay"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_commands_help_has_an_example(command: str) -> None:
     """Section 5 of the contract."""
-    done = run(*command, "--help")
+    done = run(*command.split(), "--help")
     assert done.returncode == 0
-    assert f"Example: {' '.join(['decisioning', *command])}".encode() in b" ".join(done.stdout.split())
+    assert f"Example: decisioning {command}".encode() in b" ".join(done.stdout.split())

@@ -27,7 +27,7 @@ MAX_HOPS: Final = 3
 MAX_MOVES: Final = 32
 _WAKE: Final = b"wake"
 _STOP: Final = b"stop"
-_EVENT: Final = b"event"
+EVENT: Final = b"event"
 _CLAIM: Final = b"claim"
 _MOVED: Final = b"moved"
 _ADOPTED: Final = b"adopted"
@@ -112,7 +112,7 @@ def read(record: Record) -> Wake | Stopped | Message | Forwarded | None:
     """What a relay record carries; None for one that we did not write. StateTooNew where a newer version wrote it."""
     kind = next((content for name, content in reversed(record.headers) if name == KIND), None)
     try:
-        if kind == _EVENT:
+        if kind == EVENT:
             return _forwarded(record)
         if record.value is None or not (record.key or b"").decode():
             return None
@@ -133,7 +133,7 @@ def read(record: Record) -> Wake | Stopped | Message | Forwarded | None:
 
 
 def _on(topic: str, key: bytes, record: Record, came: Forwarded) -> Output:
-    ours = ((KIND, _EVENT), (HOPS, str(came.hops).encode()), (MOVES, str(came.moves).encode()))
+    ours = ((KIND, EVENT), (HOPS, str(came.hops).encode()), (MOVES, str(came.moves).encode()))
     return Output(topic, key, record.value, (*plain(came.headers), *ours), timestamp=max(record.timestamp, 0))
 
 
