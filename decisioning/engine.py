@@ -1,8 +1,9 @@
 """Something just happened to this customer. May we speak to them now, and if so, what is the best thing to say?
 
 That question is answered here, in four functions and nothing else. `on_event` is asked when something happened,
-`on_wake` when an answer that we promised is due, `on_relay` when two subjects become one, `on_stop` when somebody
-pulled the stop switch. All are pure: all they know is handed in, all they do is handed back as a `Step`.
+`on_wake` when an answer that we promised is due, `on_relay` when two subjects become one, `on_sweep` when somebody
+pulled the stop switch, and now and then. All are pure: all they know is handed in, all they do is handed back as a
+`Step`.
 
     event ──▶ fold ──▶ recall what no longer holds ──▶ holds ──▶ weigh what is asked ──▶ rank ──▶ decisions
                 ▲                                                                                     │
@@ -139,15 +140,19 @@ def on_relay(policy: Policy, state: State | None, subject: str, message: moves.M
     return Step(after, tuple(outputs), after.wake_at, relays=tuple(relays))
 
 
-def on_stop(policy: Policy, state: State, cause: str, now: int) -> Step:
-    """What is taken back because it is stopped now; `cause` is what a recall names as its trigger.
+def on_sweep(policy: Policy, state: State, cause: str, now: int) -> Step:
+    """What follows though nothing happened to the customer: what is stopped is taken back, and what has ended is
+    forgotten. `cause` is what a recall names as its trigger.
 
-    A customer with nothing live that is stopped is left as they are. What waits is refused when its time comes.
+    A customer of whom nothing is to be said or forgotten is left as they are. What waits is refused when its time
+    comes.
     """
-    stopped, outputs = recall_stopped(policy, replace(state, now=max(now, state.now)), cause)
-    if not outputs:
+    before = replace(state, now=max(now, state.now))
+    after, outputs = recall_stopped(policy, before, cause)
+    after = holds.drop_ended(after)
+    if after is before:
         return Step(state, (), state.wake_at)
-    return Step(stopped, tuple(outputs), stopped.wake_at)
+    return Step(after, tuple(outputs), after.wake_at)
 
 
 def _swept(policy: Policy, state: State) -> State:
@@ -165,4 +170,4 @@ def _errors(outputs: list[Decision]) -> tuple[str, ...]:
     )
 
 
-__all__ = ["Step", "on_event", "on_relay", "on_stop", "on_wake"]
+__all__ = ["Step", "on_event", "on_relay", "on_sweep", "on_wake"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from decisioning.decision import Decision, Trigger
-from decisioning.engine import on_stop
+from decisioning.engine import on_sweep
 from decisioning.stops import Stop, Stopped, Stops, What, Word, dumps, key_of
 from tests.builders import (
     BARE,
@@ -67,7 +67,7 @@ def test_what_is_stopped_by_hand_is_taken_back_without_an_event(
     """At once, with the stop as its trigger; and once: the same stop told again changes nothing."""
     act = only(story.at(MADE, asked(campaign="spring")))
     policy = story.policy.under(stopped(what, name))
-    step = on_stop(policy, story.state, policy.stopped_by, at("2026-03-02 13:00"))
+    step = on_sweep(policy, story.state, policy.stopped_by, at("2026-03-02 13:00"))
     if reason is None:
         assert (step.state, step.outputs) == (story.state, ())
         return
@@ -76,17 +76,17 @@ def test_what_is_stopped_by_hand_is_taken_back_without_an_event(
     cause = f"{what} {name}".rstrip() + "@2026-03-02T13:00:00Z"
     assert taken.trigger == Trigger("/decisioning", cause, "stop")
     assert weighed(taken) == [("offer", "email", "suppress", reason)]
-    assert on_stop(policy, step.state, policy.stopped_by, at("2026-03-02 13:01")).outputs == ()
+    assert on_sweep(policy, step.state, policy.stopped_by, at("2026-03-02 13:01")).outputs == ()
 
 
 def test_a_stop_asks_no_other_rule(story: Story, act: Decision) -> None:
     """What only time has changed waits for an event; what has run out is nobody's to take back."""
     story.at("2026-03-02 12:30", asked(offer(kind="service", on=["push"])))
     sms = story.policy.under(stopped(What.CHANNEL, "sms"))
-    assert on_stop(sms, story.state, "x", at("2026-03-02 15:59")).outputs == ()
+    assert on_sweep(sms, story.state, "x", at("2026-03-02 15:59")).outputs == ()
     all_ = story.policy.under(stopped(What.MARKETING))
-    assert [one.recalls for one in on_stop(all_, story.state, "x", at("2026-03-02 15:59")).outputs] == [act.id]
-    assert on_stop(all_, story.state, "x", at("2026-03-02 16:00")).outputs == ()
+    assert [one.recalls for one in on_sweep(all_, story.state, "x", at("2026-03-02 15:59")).outputs] == [act.id]
+    assert on_sweep(all_, story.state, "x", at("2026-03-02 16:00")).outputs == ()
 
 
 def recalls(story: Story, when: str, *happenings: Happening) -> list[Decision]:

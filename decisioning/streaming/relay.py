@@ -1,10 +1,10 @@
 """What the engine tells itself, as records of the internal topic `relay`, keyed by customer.
 
-A *wake* that fell due; a *stop* that takes live words back; an *event* forwarded to the place where its customer lives,
-because it came elsewhere or under a subject that has become part of them (contract.md, sections 1 and 4); and the three
-parts of a *move* (`moves`). A header says which. A forwarded event keeps its bytes and headers and counts its hops, so
-that two workers that disagree about the place cannot play ball with it for ever; how often it was handed on to another
-subject counts apart.
+A *wake* that fell due; a *sweep* that found live words to take back, or ended holds; an *event* forwarded to the place
+where its customer lives, because it came elsewhere or under a subject that has become part of them (contract.md,
+sections 1 and 4); and the three parts of a *move* (`moves`). A header says which. A forwarded event keeps its bytes and
+headers and counts its hops, so that two workers that disagree about the place cannot play ball with it for ever; how
+often it was handed on to another subject counts apart.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOVES: Final = "decisioning.moves"
 MAX_HOPS: Final = 3
 MAX_MOVES: Final = 32
 _WAKE: Final = b"wake"
-_STOP: Final = b"stop"
+_SWEEP: Final = b"sweep"
 EVENT: Final = b"event"
 _CLAIM: Final = b"claim"
 _MOVED: Final = b"moved"
@@ -40,8 +40,8 @@ class Wake(msgspec.Struct, frozen=True):
     due: int
 
 
-class Stopped(msgspec.Struct, frozen=True):
-    """Something of what one customer is being told is stopped; `cause` is what a recall names as its trigger."""
+class Swept(msgspec.Struct, frozen=True):
+    """Something of one customer's is over though nothing happened; `cause` is what a recall names as its trigger."""
 
     cause: str
 
@@ -68,7 +68,7 @@ class _Luggage(msgspec.Struct, frozen=True):
 _encode: Final = msgspec.json.Encoder().encode
 _pack: Final = msgspec.msgpack.Encoder().encode
 _wake: Final = msgspec.json.Decoder(Wake).decode
-_stopped: Final = msgspec.json.Decoder(Stopped).decode
+_swept: Final = msgspec.json.Decoder(Swept).decode
 _claim: Final = msgspec.json.Decoder(Claim).decode
 _adopted: Final = msgspec.json.Decoder(Adopted).decode
 _luggage: Final = msgspec.msgpack.Decoder(_Luggage).decode
@@ -79,9 +79,9 @@ def wake(topic: str, lane: int, key: bytes, due: int) -> Output:
     return Output(topic, key, _encode(Wake(due)), ((KIND, _WAKE),), partition=lane)
 
 
-def stop(topic: str, lane: int, key: bytes, cause: str) -> Output:
-    """The record that has a customer's live words taken back; it stays in the lane of its customer."""
-    return Output(topic, key, _encode(Stopped(cause)), ((KIND, _STOP),), partition=lane)
+def sweep(topic: str, lane: int, key: bytes, cause: str) -> Output:
+    """The record by which a sweep tells a customer; it stays in the lane of its customer."""
+    return Output(topic, key, _encode(Swept(cause)), ((KIND, _SWEEP),), partition=lane)
 
 
 def tell(topic: str, subject: str, message: Message) -> Output:
@@ -108,7 +108,7 @@ def plain(headers: Sequence[tuple[str, bytes | None]]) -> tuple[tuple[str, bytes
     return tuple((name, content or b"") for name, content in headers)
 
 
-def read(record: Record) -> Wake | Stopped | Message | Forwarded | None:
+def read(record: Record) -> Wake | Swept | Message | Forwarded | None:
     """What a relay record carries; None for one that we did not write. StateTooNew where a newer version wrote it."""
     kind = next((content for name, content in reversed(record.headers) if name == KIND), None)
     try:
@@ -118,8 +118,8 @@ def read(record: Record) -> Wake | Stopped | Message | Forwarded | None:
             return None
         if kind == _WAKE:
             return _wake(record.value)
-        if kind == _STOP:
-            return _stopped(record.value)
+        if kind == _SWEEP:
+            return _swept(record.value)
         if kind == _CLAIM:
             return _claim(record.value)
         if kind == _ADOPTED:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from decisioning.errors import StateTooNew, StateUnreadable
 from decisioning.state import Act, State, erase
-from decisioning.state.codec import VERSION, dumps, live_acts, loads
+from decisioning.state.codec import VERSION, Glance, dumps, glance, loads
 from tests.builders import CUSTOMER, Story, asked, at, bought, case_opened, granted, offer
 from tests.state.test_init import OFFER
 
@@ -120,9 +120,9 @@ def test_live_acts_are_seen_without_reading_the_rest(story: Story) -> None:
     for body in (dumps(story.state), as_json(story.state), grown(story.state, "more"), dumps(replace(_LONG, now=3))):
         known = loads(body)
         live = [one.id for one in known.acts]
-        assert [one.id for one in live_acts(body, None)] == live
+        assert [one.id for one in glance(body, None).live] == live
     body = dumps(story.state)
-    assert [one.id for one in live_acts(body, at("2026-03-02 15:59"))] == [act.id]
-    assert live_acts(body, at("2026-03-02 16:00")) == ()
+    assert [one.id for one in glance(body, at("2026-03-02 15:59")).live] == [act.id]
+    assert glance(body, at("2026-03-02 16:00")).live == ()
     lost = (b"", b"\2", b"\2[", b"\3", body[:40], b"\3\0\1rubbish", dumps(State("c")))
-    assert [live_acts(one, None) for one in lost] == [()] * len(lost)
+    assert [glance(one, None) for one in lost] == [Glance((), ended=False)] * len(lost)

@@ -27,9 +27,9 @@ def test_a_wake_comes_back_as_it_went() -> None:
 
 def test_a_stop_comes_back_as_it_went() -> None:
     """It stays in the lane of its customer and says what stopped them."""
-    sent = relay.stop("relay", 3, b"c-1", "channel sms@2026-03-02T12:00:00Z")
+    sent = relay.sweep("relay", 3, b"c-1", "channel sms@2026-03-02T12:00:00Z")
     assert (sent.topic, sent.key, sent.partition) == ("relay", b"c-1", 3)
-    assert relay.read(arrived(sent)) == relay.Stopped("channel sms@2026-03-02T12:00:00Z")
+    assert relay.read(arrived(sent)) == relay.Swept("channel sms@2026-03-02T12:00:00Z")
 
 
 def test_a_forwarded_event_keeps_bytes_headers_and_time_and_counts_its_hops() -> None:

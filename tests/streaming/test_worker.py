@@ -85,7 +85,7 @@ def asked(time: str, *, id_: str = "q-1", **more: Any) -> bytes:
 
 def outcomes(outputs: Sequence[Output]) -> list[tuple[str, str, str]]:
     """Outcome, reason and time of each decision."""
-    found = [json.loads(output.value or b"") for output in outputs]
+    found = [json.loads(output.value or b"") for output in outputs if output.topic == "decisions"]
     return [(each["data"]["outcome"], each["data"]["reason"], each["time"]) for each in found]
 
 
@@ -425,6 +425,6 @@ def test_a_stop_that_is_over_when_it_arrives_takes_nothing_back() -> None:
     bench = Bench()
     welcome_guest(bench)
     bench.take(record(asked("2026-03-02T12:00:00Z"), topic="contact-requests"))
-    stopped = relay.stop("relay", 0, b"c-1", "marketing@2026-03-02T13:00:00Z")
+    stopped = relay.sweep("relay", 0, b"c-1", "marketing@2026-03-02T13:00:00Z")
     assert bench.take(bench.arrived(stopped)) == []
     assert bench.take(bench.arrived(stopped._replace(key=b"c-9"))) == []
