@@ -26,6 +26,7 @@ from decisioning.streaming.chassis.disk import DiskGate
 from decisioning.streaming.preflight import preflight
 from decisioning.streaming.rulebooks import RulebookFile, build
 from decisioning.streaming.settings import Settings, kafka_options
+from decisioning.streaming.shipped import rulebook_of
 from decisioning.streaming.topics import TOPICS, Role, TopicsError, connected, name_of, partition_counts, plan
 
 FUTURE_SECONDS: Final = 300
@@ -52,7 +53,7 @@ class Finding(NamedTuple):
 
 async def checkup(settings: Settings, clock: Callable[[], float] = time.time) -> list[Finding]:
     """Everything that was found, in order; `clock` gives seconds since the Unix epoch."""
-    found = [*_rulebook(settings.rulebook), *_data(settings)]
+    found = [*_rulebook(rulebook_of(settings)), *_data(settings)]
     try:
         async with connected(settings):
             pass
