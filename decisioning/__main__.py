@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
+from decisioning import oncall
 from decisioning.errors import DecisioningError, EventRejected, RulebookError
 from decisioning.instant import parse_instant
 from decisioning.wire import wire
@@ -324,6 +325,9 @@ def demo(
     from decisioning.streaming.demo import run_demo
 
     raise Exit(run_demo(plain=plain, keep=keep, seed=seed, broker=broker or None, seconds=seconds, days=days))
+
+
+oncall.register(app)
 
 
 def main() -> NoReturn:

@@ -1,8 +1,9 @@
 """Something just happened to this customer. May we speak to them now, and if so, what is the best thing to say?
 
-That question is answered here, in three functions and nothing else. `on_event` is asked when something happened,
-`on_wake` when an answer that we promised is due, `on_relay` when two subjects become one. All are pure: all they know
-is handed in, all they do is handed back as a `Step`.
+That question is answered here, in four functions and nothing else. `on_event` is asked when something happened,
+`on_wake` when an answer that we promised is due, `on_relay` when two subjects become one, `on_sweep` when somebody
+pulled the stop switch, and now and then. All are pure: all they know is handed in, all they do is handed back as a
+`Step`.
 
     event ──▶ fold ──▶ recall what no longer holds ──▶ holds ──▶ weigh what is asked ──▶ rank ──▶ decisions
                 ▲                                                                                     │
@@ -47,7 +48,7 @@ from decisioning.decision import Decision, trigger_of
 from decisioning.event import Event
 from decisioning.payload import ContactRequested, CustomerErased
 from decisioning.policy import Policy
-from decisioning.recall import recall, withdrawal
+from decisioning.recall import recall, recall_stopped, withdrawal
 from decisioning.state import State, erase, fold, memory, names_unknown, sweep
 from decisioning.triggers import called
 
@@ -140,6 +141,21 @@ def on_relay(policy: Policy, state: State | None, subject: str, message: moves.M
     return Step(after, tuple(outputs), after.wake_at, relays=tuple(relays))
 
 
+def on_sweep(policy: Policy, state: State, cause: str, now: int) -> Step:
+    """What follows though nothing happened to the customer: what is stopped is taken back, and what has ended is
+    forgotten. `cause` is what a recall names as its trigger.
+
+    A customer of whom nothing is to be said or forgotten is left as they are. What waits is refused when its time
+    comes.
+    """
+    before = replace(state, now=max(now, state.now))
+    after, outputs = recall_stopped(policy, before, cause)
+    after = holds.drop_ended(after)
+    if after is before:
+        return Step(state, (), state.wake_at)
+    return Step(after, tuple(outputs), after.wake_at)
+
+
 def _swept(policy: Policy, state: State) -> State:
     return sweep(state, state.now, orders_for=policy.orders_for, acts_for=policy.acts_for)
 
@@ -151,4 +167,4 @@ def _errors(outputs: list[Decision]) -> tuple[str, ...]:
     return tuple([reason.removeprefix(erred) for reason in reasons if reason.startswith(erred)])
 
 
-__all__ = ["Step", "on_event", "on_relay", "on_wake"]
+__all__ = ["Step", "on_event", "on_relay", "on_sweep", "on_wake"]

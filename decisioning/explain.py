@@ -46,7 +46,7 @@ CHANGES: Final[dict[str, str]] = {
     "holdout": "nothing but the rulebook changes this: the customer is in the control group",
     "expired": "it is asked anew, in time and before it expires",
     "outranked": "it is worth more than what was said, its channel is liked more, or it is asked for another time",
-    "stopped": "the rulebook takes the stop back",
+    "stopped": "the stop is taken back",
     "rule_error": "the attribute that the condition reads is told, or gets a default in the rulebook",
     "duplicate": "it is asked anew under another `request_id`",
     "withdrawn": "it is asked anew under another `request_id`",

@@ -14,8 +14,9 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from decisioning.decision import Decision, Outcome, Trigger, decision_id
+from decisioning.decision import SOURCE, Decision, Outcome, Trigger, decision_id
 from decisioning.event import Event
+from decisioning.instant import format_instant
 from decisioning.payload import PurchaseCompleted
 from decisioning.policy import Policy
 from decisioning.state import State, memory, orders
@@ -24,11 +25,17 @@ from decisioning.state.model import MAX_HOLDS, Consent, Hold, Order, Scope
 PROMOTIONAL: Final = Scope(classes=("marketing", "survey"))
 """What a problem and a life event silence."""
 
+STANDING: Final = "hold.standing"
+"""The type of a record on the topic of holds."""
+
 REASONS: Final = (
     "dnc.erased", "empathy.deceased", "empathy.bereavement", "empathy.vulnerable", "hold.open_issue",
     "hold.recently_resolved", "consent.withdrawn", "recent_purchase.same_item",
 )  # fmt: skip
 """Every reason that a hold and its release can have."""
+
+SILENT: Final = frozenset({"dnc.erased", "empathy.deceased"})
+"""Reasons of a hold of everything; any other without a scope lost it in an erasure and waits only to be released."""
 
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 _EVERYTHING: Final = Scope()
@@ -104,6 +111,54 @@ def renew(
     if not outputs and stays == list(state.holds):
         return state, outputs
     return replace(state, holds=_bounded([*stays, *new])), outputs
+
+
+def standing(holds: Iterable[Hold]) -> dict[str, Hold]:
+    """By canonical scope the hold that lasts longest: what nobody may say, whichever facts forbid it.
+
+    Of a hold whose scope an erasure has taken nobody can say any more what it forbids; the erasure's own forbids all.
+    """
+    found: dict[str, Hold] = {}
+    for hold in holds:
+        if hold.scope == _EVERYTHING and hold.reason not in SILENT:
+            continue
+        scope = canonical(hold.scope)
+        known = found.get(scope)
+        if known is None or (known.until is not None and (hold.until is None or hold.until > known.until)):
+            found[scope] = hold
+    return found
+
+
+def changes(before: State | None, after: State) -> list[tuple[str, Hold | None]]:
+    """The scopes of which something else stands than before, with what stands now (None: nothing), sorted."""
+    if before is not None and before.holds is after.holds:
+        return []
+    was, is_ = standing(() if before is None else before.holds), standing(after.holds)
+    found = [(scope, was.get(scope), is_.get(scope)) for scope in sorted(was.keys() | is_.keys())]
+    return [(scope, now) for scope, then, now in found if _told(then) != _told(now)]
+
+
+def _told(hold: Hold | None) -> tuple[str, int | None] | None:
+    return None if hold is None else (hold.id, hold.until)
+
+
+def dumps(subject: str, time: int, hold: Hold) -> bytes:
+    """What the topic of holds says of one: a CloudEvent of type `hold.standing`, `time` being when it was written."""
+    data: dict[str, object] = {"hold": hold.id, "reason": hold.reason, "scope": hold.scope.as_json()}
+    if hold.until is not None:
+        data["until"] = format_instant(hold.until)
+    return _encode(
+        {
+            "specversion": "1.0", "id": hold.id, "source": SOURCE, "type": STANDING, "time": format_instant(time),
+            "subject": subject, "datacontenttype": "application/json", "data": data,
+        }
+    )  # fmt: skip
+
+
+def drop_ended(state: State) -> State:
+    """The same without holds whose end has passed: they need no release, and nobody has to remember them."""
+    kept = tuple(hold for hold in state.holds if hold.until is None or hold.until > state.now)
+    return state if len(kept) == len(state.holds) else replace(state, holds=kept)
 
 
 def release_all(

@@ -16,7 +16,7 @@ the least name of the circle takes all of them in. What comes later under a subj
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -32,9 +32,6 @@ from decisioning.state.fold import FOLDS
 from decisioning.state.merge import Lasting, knows, merge
 from decisioning.state.model import Scope
 from decisioning.suppress.consent import ConsentGiven, Lifetime
-
-_SILENT: Final = frozenset({"dnc.erased", "empathy.deceased"})
-"""Reasons of a hold of everything; any other without a scope lost it in an erasure and waits only to be released."""
 
 
 class Claim(Struct, frozen=True):
@@ -206,7 +203,7 @@ def _take_in(policy: Policy, state: State, moved: Moved) -> Moving:
         both = sweep(both, both.now, orders_for=policy.orders_for, acts_for=policy.acts_for)
         both, outputs = recall(policy, both, event)
         both, answered = answers.answer_all(policy, both, _too_many(both))
-        known = tuple(hold for hold in source.holds if hold.scope != Scope() or hold.reason in _SILENT)
+        known = tuple(hold for hold in source.holds if hold.scope != Scope() or hold.reason in holds.SILENT)
         both, changed = holds.renew(policy, both, moved.trigger, inherited=known, traceparent=moved.traceparent)
         outputs += changed
     outputs += answered

@@ -11,12 +11,14 @@ from decisioning.catalogue import Catalogue
 from decisioning.instant import DAY
 from decisioning.rulebook import Rulebook
 from decisioning.state.model import Life
+from decisioning.stops import NOTHING, Stopped, joined
 from decisioning.suppress import ORDER
 from decisioning.suppress.base import EVERY_CLASS, AnySuppressor, Suppressor
 from decisioning.suppress.expired import InTime, Patience
 from decisioning.suppress.frequency_cap import Caps, UnderCaps
 from decisioning.suppress.hold import NoOpenIssue, Rest
 from decisioning.suppress.recent_purchase import NotJustBought, Windows, needed_again
+from decisioning.suppress.stopped import NotStopped, Switch
 from decisioning.vocabulary import Attributes
 
 LONGEST_WAIT: Final = 30 * DAY
@@ -57,12 +59,18 @@ class Panel(NamedTuple):
 
 
 class Policy:
-    """What the engine asks: one rulebook and one catalogue."""
+    """What the engine asks: one rulebook, one catalogue, and what somebody has `stopped` beside the rulebook."""
 
-    def __init__(self, rulebook: Rulebook, catalogue: Catalogue) -> None:
+    def __init__(self, rulebook: Rulebook, catalogue: Catalogue, stopped: Stopped = NOTHING) -> None:
         self.rulebook = rulebook
         self.catalogue = catalogue
-        suppressors = tuple(one for kind in ORDER if (one := kind.of(rulebook)).gives())  # what is off is not asked
+        self.stopped = stopped
+        rule = rulebook.rule(NotStopped.section)
+        assert isinstance(rule, Switch)
+        self.switch = NotStopped(joined(rule, stopped.switch))
+        """What is stopped, by the rulebook or beside it."""
+        made = (self.switch if kind is NotStopped else kind.of(rulebook) for kind in ORDER)
+        suppressors = tuple(one for one in made if one.gives())  # what is off is not asked
         self._by_class = {
             (class_, quiet): tuple(one for one in suppressors if class_ in one.classes or (quiet and one.of_the_night))
             for class_ in sorted(EVERY_CLASS)
@@ -84,6 +92,15 @@ class Policy:
         if found is None:
             found = self._panels[key] = Panel.of(self.suppressors(class_, keeps_quiet))
         return found
+
+    def under(self, stopped: Stopped) -> Policy:
+        """The same rulebook and catalogue while this is stopped beside it."""
+        return Policy(self.rulebook, self.catalogue, stopped)
+
+    @property
+    def stopped_by(self) -> str:
+        """What a recall names as its cause where nothing happened to the customer: the newest stop, or the rulebook."""
+        return self.stopped.cause or f"rulebook {self.rulebook.rulebook} {self.rulebook.version}"
 
     def suppressors(self, class_: str, keeps_quiet: bool = False) -> tuple[AnySuppressor, ...]:
         """Those that speak about candidates of this class, in the policy's order; with `keeps_quiet` those of the

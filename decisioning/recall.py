@@ -2,7 +2,7 @@
 
 It has no rules of its own. After each event every live act is judged again as if it had not been made; whoever adds a
 suppressor has also added a reason to take words back. Two things more end an act: whoever asked withdraws, or the fact
-that it stands on is gone.
+that it stands on is gone. And what somebody stops is taken back at once, without waiting for an event.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from decisioning.decision import Decision, Outcome, Verdict, trigger_of
+from decisioning.decision import SOURCE, Decision, Outcome, Trigger, Verdict, trigger_of
 from decisioning.event import Event
 from decisioning.judge import Judge
 from decisioning.payload import ContactWithdrawn
 from decisioning.policy import Policy
 from decisioning.state import Act, State, orders
 from decisioning.state.model import About
-from decisioning.suppress.base import PROMOTIONAL
+from decisioning.suppress.base import PROMOTIONAL, Objection
 
 _UNTIL_DELIVERED: Final = frozenset({"order.placed", "order.shipped", "order.eta_changed"})
 
@@ -61,10 +61,38 @@ def recall(policy: Policy, state: State, event: Event) -> tuple[State, list[Deci
             before = in_order[:place] if act.candidate.class_ in PROMOTIONAL else ()
             verdict = judge.verdict(judge.ask(act.candidate, act.channel, before, campaign=act.campaign))
         if not verdict.allowed:
-            outputs.append(_taken_back(policy, state, event, act, verdict))
-    taken_back = {output.recalls for output in outputs}
+            outputs.append(_taken_back(policy, state, trigger_of(event), act, verdict, event.traceparent))
+    return _without(state, outputs), outputs
+
+
+def recall_stopped(policy: Policy, state: State, cause: str) -> tuple[State, list[Decision]]:
+    """Take back every live act that is stopped, oldest first, though nothing happened to the customer.
+
+    `cause` says what stopped them. No other rule is asked: those speak when something happens.
+    """
+    outputs: list[Decision] = []
+    trigger = Trigger(SOURCE, cause, "stop")
+    for act in sorted(state.acts, key=lambda act: (act.made, act.id)):
+        if not act.live(state.now):
+            continue
+        found = stops(policy, act)
+        if found is not None:
+            verdict = Verdict(act.candidate, act.channel, Outcome.SUPPRESS, found.reason, found.because)
+            outputs.append(_taken_back(policy, state, trigger, act, verdict))
+    return _without(state, outputs), outputs
+
+
+def stops(policy: Policy, act: Act) -> Objection | None:
+    """What is stopped of what this act says, if anything."""
+    said = act.candidate
+    return policy.switch.named(said.class_, act.channel, said.action, act.campaign)
+
+
+def _without(state: State, recalls: list[Decision]) -> State:
+    """The state in which what was taken back is over."""
+    taken_back = {output.recalls for output in recalls}
     acts = tuple(replace(act, ended=True) if act.id in taken_back else act for act in state.acts)
-    return (replace(state, acts=acts) if outputs else state), outputs
+    return replace(state, acts=acts) if recalls else state
 
 
 def fact_gone(state: State, about: About | None) -> str | None:
@@ -81,12 +109,14 @@ def fact_gone(state: State, about: About | None) -> str | None:
     return "order.returned" if back else None
 
 
-def _taken_back(policy: Policy, state: State, event: Event, act: Act, verdict: Verdict) -> Decision:
+def _taken_back(
+    policy: Policy, state: State, trigger: Trigger, act: Act, verdict: Verdict, traceparent: str | None = None
+) -> Decision:
     return Decision(
         outcome=Outcome.RECALL,
         subject=state.subject,
         time=state.now,
-        trigger=trigger_of(event),
+        trigger=trigger,
         ref=act.id,
         reason=verdict.reason,
         rulebook=policy.stamp,
@@ -97,5 +127,5 @@ def _taken_back(policy: Policy, state: State, event: Event, act: Act, verdict: V
         allowed_from=verdict.allowed_from,
         recalls=act.id,
         considered=(verdict,),
-        traceparent=event.traceparent,
+        traceparent=traceparent,
     )

@@ -35,7 +35,8 @@ PACKAGE = Path(__file__).parent.parent / "decisioning"
 CORE = sorted(
     path
     for path in PACKAGE.rglob("*.py")
-    if "streaming" not in path.relative_to(PACKAGE).parts and path.name not in ("__main__.py", "desk.py", "wire.py")
+    if "streaming" not in path.relative_to(PACKAGE).parts
+    and path.name not in ("__main__.py", "desk.py", "wire.py", "oncall.py")
 )
 
 # What a pure module may use: values, types, texts and arithmetic, nothing that could look outside.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from decisioning.decision import Decision, Trigger
+from decisioning.engine import on_sweep
+from decisioning.stops import Stop, Stopped, Stops, What, Word, dumps, key_of
 from tests.builders import (
     BARE,
     Happening,
@@ -37,6 +39,54 @@ FIVE_A_DAY = BARE + b"respect: {frequency_cap: {caps: [{name: day, limit: 5, per
 def act(story: Story) -> Decision:
     """A marketing act by email at 12:00, live until 16:00."""
     return only(story.at(MADE, asked(offer(sku="B"), request="r-known")))
+
+
+def stopped(what: What, name: str = "") -> Stopped:
+    """Somebody pulled the switch."""
+    known = Stops()
+    made = Stop(what, name, Word("anna", "2026-03-02T13:00:00Z", "because"))
+    known.take(key_of(made), dumps(made))
+    return known.stopped
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "reason"),
+    [
+        (What.MARKETING, "", "stopped.marketing"),
+        (What.CHANNEL, "email", "stopped.channel"),
+        (What.ACTION, "offer", "stopped.action"),
+        (What.CAMPAIGN, "spring", "stopped.campaign"),
+        (What.CHANNEL, "sms", None),
+        (What.ACTION, "other", None),
+        (What.CAMPAIGN, "autumn", None),
+    ],
+)
+def test_what_is_stopped_by_hand_is_taken_back_without_an_event(
+    story: Story, what: What, name: str, reason: str | None
+) -> None:
+    """At once, with the stop as its trigger; and once: the same stop told again changes nothing."""
+    act = only(story.at(MADE, asked(campaign="spring")))
+    policy = story.policy.under(stopped(what, name))
+    step = on_sweep(policy, story.state, policy.stopped_by, at("2026-03-02 13:00"))
+    if reason is None:
+        assert (step.state, step.outputs) == (story.state, ())
+        return
+    taken = only(step.outputs)
+    assert (taken.recalls, taken.reason, taken.allowed_from) == (act.id, reason, None)
+    cause = f"{what} {name}".rstrip() + "@2026-03-02T13:00:00Z"
+    assert taken.trigger == Trigger("/decisioning", cause, "stop")
+    assert weighed(taken) == [("offer", "email", "suppress", reason)]
+    assert on_sweep(policy, step.state, policy.stopped_by, at("2026-03-02 13:01")).outputs == ()
+
+
+def test_a_stop_asks_no_other_rule(story: Story, act: Decision) -> None:
+    """What only time has changed waits for an event; what has run out is nobody's to take back."""
+    story.at("2026-03-02 12:30", asked(offer(kind="service", on=["push"])))
+    sms = story.policy.under(stopped(What.CHANNEL, "sms"))
+    assert on_sweep(sms, story.state, "x", at("2026-03-02 15:59")).outputs == ()
+    all_ = story.policy.under(stopped(What.MARKETING))
+    assert [one.recalls for one in on_sweep(all_, story.state, "x", at("2026-03-02 15:59")).outputs] == [act.id]
+    assert on_sweep(all_, story.state, "x", at("2026-03-02 16:00")).outputs == ()
 
 
 def recalls(story: Story, when: str, *happenings: Happening) -> list[Decision]:

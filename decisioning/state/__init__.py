@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from decisioning.decision import Candidate
 from decisioning.state import memory, purchases
-from decisioning.state.codec import VERSION, dumps, loads
+from decisioning.state.codec import VERSION, dumps, glance, loads
 from decisioning.state.fold import fold, names_unknown
 from decisioning.state.model import MAX_ACTS, MAX_DEFERRED, MAX_WAITING_BYTES, Act, Deferred, Scope, State
 
@@ -100,6 +100,7 @@ __all__ = [
     "erase",
     "fold",
     "full",
+    "glance",
     "loads",
     "memory",
     "names_unknown",

@@ -11,14 +11,14 @@ packed with zstd, at the same cost to the processor: what packing takes, msgpack
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import zstandard
 from msgspec.structs import astuple
 
 from decisioning.errors import StateTooNew, StateUnreadable
-from decisioning.state.model import State
+from decisioning.state.model import Act, Hold, State
 
 VERSION: Final = 3
 _OLDEST_PACKED: Final = 3
@@ -76,6 +76,57 @@ def dumps(state: State) -> bytes:
     return bytes((VERSION, growth, _PACKED)) + _pack(plain)
 
 
+class Glance(NamedTuple):
+    """The acts of a customer that are live, and whether any hold of theirs has `ended` and is remembered still."""
+
+    live: tuple[Act, ...]
+    ended: bool
+
+
+class _Glance(msgspec.Struct, array_like=True, frozen=True):
+    """The first fields of a state, of which only the newest instant, the acts and the holds are looked at."""
+
+    subject: msgspec.Raw
+    now: int = 0
+    erased_at: msgspec.Raw = msgspec.Raw()
+    erased: msgspec.Raw = msgspec.Raw()
+    deceased: msgspec.Raw = msgspec.Raw()
+    degraded: msgspec.Raw = msgspec.Raw()
+    profile: msgspec.Raw = msgspec.Raw()
+    consents: msgspec.Raw = msgspec.Raw()
+    orders: msgspec.Raw = msgspec.Raw()
+    orders_floor: msgspec.Raw = msgspec.Raw()
+    bought_at: msgspec.Raw = msgspec.Raw()
+    acts: tuple[Act, ...] = ()
+    deferred: msgspec.Raw = msgspec.Raw()
+    requests: msgspec.Raw = msgspec.Raw()
+    seen: msgspec.Raw = msgspec.Raw()
+    seen_floor: msgspec.Raw = msgspec.Raw()
+    marks: msgspec.Raw = msgspec.Raw()
+    cases: msgspec.Raw = msgspec.Raw()
+    promises: msgspec.Raw = msgspec.Raw()
+    life: msgspec.Raw = msgspec.Raw()
+    repetitions: msgspec.Raw = msgspec.Raw()
+    attributes: msgspec.Raw = msgspec.Raw()
+    lost: msgspec.Raw = msgspec.Raw()
+    holds: tuple[Hold, ...] = ()
+
+
+_glance: Final = msgspec.msgpack.Decoder(_Glance).decode
+
+
+def glance(body: bytes, now: int | None) -> Glance:
+    """What of a stored record can be looked for in all of them, at `now` (None: at the newest instant it was handed),
+    without reading the rest where the format allows; nothing in a record that cannot be read."""
+    try:
+        found = loads(body) if body[0] < _OLDEST_PACKED else _glance(_plain(body))
+    except (msgspec.MsgspecError, zstandard.ZstdError, StateUnreadable, UnicodeDecodeError, ValueError, IndexError):
+        return Glance((), ended=False)
+    at = found.now if now is None else now
+    ended = any(hold.until is not None and hold.until <= at for hold in found.holds)
+    return Glance(tuple(act for act in found.acts if act.live(at)), ended)
+
+
 def _plain(body: bytes) -> bytes:
     packing, rest = body[2:3], body[3:]
     if packing == b"\0":
@@ -91,4 +142,4 @@ def _grown(plain: bytes, growth: int) -> Grown:
     return Grown(*fields)
 
 
-__all__ = ["VERSION", "Grown", "dumps", "loads"]
+__all__ = ["VERSION", "Glance", "Grown", "dumps", "glance", "loads"]

@@ -196,8 +196,7 @@ def labels_of(settings: Settings, policy: Policy) -> Labels:
 
 def _read_whole(settings: Settings) -> list[str]:
     """The topics that every worker reads whole."""
-    names = ["products", rulebooks.TOPIC] if settings.rulebooks_topic else ["products"]
-    return [topics.name_of(settings, name) for name in names]
+    return [topics.name_of(settings, name) for name in ("products", rulebooks.TOPIC)]
 
 
 async def _work(settings: Settings, file: RulebookFile, first: Policy) -> int:
@@ -209,7 +208,7 @@ async def _work(settings: Settings, file: RulebookFile, first: Policy) -> int:
     worker = Worker(first, settings, metrics, took=watch.read, erased_within=within)
     app = build(worker, config_of(settings), watch)
     letters = Letters(settings, partial(_post, app), partial(_owns_letters, app), KEPT)
-    followed = Rulebooks(settings, file, first, metrics, use=partial(setattr, worker, "policy"), say=_say)
+    followed = Rulebooks(settings, file, first, metrics, use=worker.follow, say=_say)
     broadcast = Broadcast(
         settings,
         _read_whole(settings),

@@ -11,10 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+import msgspec
+
 from decisioning import schemas
 from decisioning.decision import TYPE_PREFIX, Outcome
 from decisioning.errors import Fault
+from decisioning.holds import STANDING
 from decisioning.schemas import Schema
+from decisioning.stops import Stop
 from decisioning.streaming.dead_letter import MEANING, Stage
 from decisioning.streaming.topics import TOPICS, Role, Topic
 
@@ -50,8 +54,8 @@ def document() -> Schema:
         data = {"allOf": [{"$ref": _SHARED + "DecisionData"}, schemas.says(outcome)]}
         needs = ["subject", "data"]
         names += _both(messages, TYPE_PREFIX + outcome.value, summary, data, needs, keys["decisions"])
-    messages |= {"dead-letter": _dead_letter(), "rulebook": _rulebook()}
-    by_topic |= {"dead-letters": ["dead-letter"], "rulebooks": ["rulebook"]}
+    messages |= {"dead-letter": _dead_letter(), "rulebook": _rulebook(), "stop": _stop(), STANDING: _standing(keys)}
+    by_topic |= {"dead-letters": ["dead-letter"], "rulebooks": ["rulebook", "stop"], "holds": [STANDING]}
     rows = [row for row in TOPICS if row.role is not Role.INTERNAL]
     return {
         "asyncapi": "3.1.0",
@@ -188,3 +192,58 @@ def _rulebook() -> Schema:
         "payload": {"type": ["string", "null"], "description": "YAML 1.2 by rules/schema/rulebook.json."},
         "bindings": _keyed("rulebook's name"),
     }
+
+
+def _stop() -> Schema:
+    (_,), definitions = msgspec.json.schema_components([Stop], ref_template=_SHARED + "{name}")
+    return {
+        "name": "stop",
+        "summary": "Somebody's stop of marketing, a channel, an action or a campaign, on every worker, until resumed.",
+        "contentType": "application/json",
+        "payload": {**_inlined(definitions, definitions["Stop"]), "type": ["object", "null"]},
+        "bindings": {
+            "kafka": {
+                "key": {"type": "string", "description": 'JSON: ["stop", what, name, who]. Write it by the command.'},
+                "bindingVersion": _KAFKA,
+            }
+        },
+    }
+
+
+def _inlined(definitions: Any, schema: Any) -> Any:
+    """A schema without references to the few small ones that it is made of."""
+    if isinstance(schema, list):
+        return [_inlined(definitions, one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(definitions, definitions[schema["$ref"].rpartition("/")[2]])
+    return {name: _inlined(definitions, one) for name, one in schema.items()}
+
+
+def _standing(keys: dict[str, str]) -> Schema:
+    told: Schema = {
+        "type": "object",
+        "properties": {
+            "hold": {**_TEXT, "description": "Its decision id."},
+            "reason": _TEXT,
+            "scope": {"type": "object", "additionalProperties": {"type": "array", "items": _TEXT}},
+            "until": {**_TEXT, "format": "date-time", "description": "Its end; none: until it is replaced or gone."},
+        },
+        "required": ["hold", "reason", "scope"],
+    }
+    own: Schema = {"type": "object", "properties": {"type": {"const": STANDING}, "data": told}, "required": ["data"]}
+    return {
+        "name": STANDING,
+        "title": STANDING,
+        "summary": "What nobody may say to this customer now; a tombstone when nothing of this scope stands.",
+        "contentType": _STRUCTURED,
+        "payload": {"anyOf": [{"type": "null"}, {"allOf": [{"$ref": f"{_SHARED}CloudEvent"}, own]}]},
+        "bindings": {
+            "kafka": {
+                "key": {"type": "string", "description": f"{keys['holds']}, the scope as JSON with sorted keys; on the"
+                        " partition of the customer's id."},
+                "bindingVersion": _KAFKA,
+            }
+        },
+    }  # fmt: skip

@@ -25,6 +25,7 @@ from decisioning.streaming.topics import TopicsError, partition_counts
 
 _AT_ONCE: Final = 500  # records handed over before events and probes have their turn
 _IDLE_ROUNDS: Final = 3
+_SILENT_SECONDS: Final = 30.0  # of a reader that somebody waits for
 _LONGEST_WAIT_MS: Final = 1000  # a silent broker is noticed within it, whatever the fetch wait
 
 
@@ -74,6 +75,18 @@ class Broadcast:
             with suppress(asyncio.CancelledError):
                 await task
 
+    async def read_once(self) -> None:
+        """Reads all topics to the end that they have now, and returns; TopicsError where Kafka does not let us."""
+        try:
+            reading = asyncio.create_task(self._read(follow=False))
+            while not (await asyncio.wait([reading], timeout=1))[0]:
+                if self.silent_for > _SILENT_SECONDS:
+                    reading.cancel()
+                    raise TopicsError(f"{', '.join(self._topics)}: no broker answers any more; look at its log")
+            reading.result()
+        except KafkaError as error:
+            raise TopicsError(f"{', '.join(self._topics)} cannot be read ({type(error).__name__})") from error
+
     async def _run(self) -> None:
         try:
             await self._read()
@@ -84,7 +97,7 @@ class Broadcast:
             names, text = ", ".join(self._topics), " ".join(map(str, error.args))
             crash(UNKNOWN, f"{names} cannot be read on ({kind}: {text}); a restart reads it from the beginning")
 
-    async def _read(self) -> None:
+    async def _read(self, *, follow: bool = True) -> None:
         counts = await partition_counts(self._settings, self._topics)
         consumer = AIOKafkaConsumer(
             **kafka_options(self._settings),
@@ -101,12 +114,14 @@ class Broadcast:
                 consumer.seek(partition, offset)
             await self._catch_up(consumer, await consumer.end_offsets(partitions))
             self.ready.set()
-            while True:
+            while follow:
                 await self._take(consumer)
                 self._check_partitions(consumer, counts)
         except asyncio.CancelledError:  # an error ends the process at once: over TLS a goodbye may take half a minute
             await consumer.stop()
             raise
+        if not follow:
+            await consumer.stop()
 
     async def _catch_up(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
         """Reads up to `ends`, or as far as there is anything.

@@ -244,6 +244,7 @@ class Metrics:
         Spread, "api_request_seconds", "From a request to the HTTP API until its answer.", ("route",), buckets=_FAST
     )
     rulebook = _Row(Level, "rulebook_info", "The rulebook that decides now.", ("name", "version", "digest"))
+    stops = _Row(Level, "stops", "Stops pulled by hand that stand; `decisioning stops` says whose and why.")
     build = _Row(Level, "build_info", "What is running.", ("version", "python", "faust", "aiokafka"))
 
     def __init__(self, registry: CollectorRegistry, known: Labels) -> None:

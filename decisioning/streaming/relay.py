@@ -1,9 +1,10 @@
 """What the engine tells itself, as records of the internal topic `relay`, keyed by customer.
 
-A *wake* that fell due; an *event* forwarded to the place where its customer lives, because it came elsewhere or under
-a subject that has become part of them (contract.md, sections 1 and 4); and the three parts of a *move* (`moves`). A
-header says which. A forwarded event keeps its bytes and headers and counts its hops, so that two workers that disagree
-about the place cannot play ball with it for ever; how often it was handed on to another subject counts apart.
+A *wake* that fell due; a *sweep* that found live words to take back, or ended holds; an *event* forwarded to the place
+where its customer lives, because it came elsewhere or under a subject that has become part of them (contract.md,
+sections 1 and 4); and the three parts of a *move* (`moves`). A header says which. A forwarded event keeps its bytes and
+headers and counts its hops, so that two workers that disagree about the place cannot play ball with it for ever; how
+often it was handed on to another subject counts apart.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ MOVES: Final = "decisioning.moves"
 MAX_HOPS: Final = 3
 MAX_MOVES: Final = 32
 _WAKE: Final = b"wake"
-_EVENT: Final = b"event"
+_SWEEP: Final = b"sweep"
+EVENT: Final = b"event"
 _CLAIM: Final = b"claim"
 _MOVED: Final = b"moved"
 _ADOPTED: Final = b"adopted"
@@ -36,6 +38,12 @@ class Wake(msgspec.Struct, frozen=True):
     """A promised answer of one customer fell due at the instant `due`."""
 
     due: int
+
+
+class Swept(msgspec.Struct, frozen=True):
+    """Something of one customer's is over though nothing happened; `cause` is what a recall names as its trigger."""
+
+    cause: str
 
 
 class Forwarded(NamedTuple):
@@ -60,6 +68,7 @@ class _Luggage(msgspec.Struct, frozen=True):
 _encode: Final = msgspec.json.Encoder().encode
 _pack: Final = msgspec.msgpack.Encoder().encode
 _wake: Final = msgspec.json.Decoder(Wake).decode
+_swept: Final = msgspec.json.Decoder(Swept).decode
 _claim: Final = msgspec.json.Decoder(Claim).decode
 _adopted: Final = msgspec.json.Decoder(Adopted).decode
 _luggage: Final = msgspec.msgpack.Decoder(_Luggage).decode
@@ -68,6 +77,11 @@ _luggage: Final = msgspec.msgpack.Decoder(_Luggage).decode
 def wake(topic: str, lane: int, key: bytes, due: int) -> Output:
     """The record that a due wake becomes; it stays in the lane of its customer."""
     return Output(topic, key, _encode(Wake(due)), ((KIND, _WAKE),), partition=lane)
+
+
+def sweep(topic: str, lane: int, key: bytes, cause: str) -> Output:
+    """The record by which a sweep tells a customer; it stays in the lane of its customer."""
+    return Output(topic, key, _encode(Swept(cause)), ((KIND, _SWEEP),), partition=lane)
 
 
 def tell(topic: str, subject: str, message: Message) -> Output:
@@ -94,16 +108,18 @@ def plain(headers: Sequence[tuple[str, bytes | None]]) -> tuple[tuple[str, bytes
     return tuple((name, content or b"") for name, content in headers)
 
 
-def read(record: Record) -> Wake | Message | Forwarded | None:
+def read(record: Record) -> Wake | Swept | Message | Forwarded | None:
     """What a relay record carries; None for one that we did not write. StateTooNew where a newer version wrote it."""
     kind = next((content for name, content in reversed(record.headers) if name == KIND), None)
     try:
-        if kind == _EVENT:
+        if kind == EVENT:
             return _forwarded(record)
         if record.value is None or not (record.key or b"").decode():
             return None
         if kind == _WAKE:
             return _wake(record.value)
+        if kind == _SWEEP:
+            return _swept(record.value)
         if kind == _CLAIM:
             return _claim(record.value)
         if kind == _ADOPTED:
@@ -117,7 +133,7 @@ def read(record: Record) -> Wake | Message | Forwarded | None:
 
 
 def _on(topic: str, key: bytes, record: Record, came: Forwarded) -> Output:
-    ours = ((KIND, _EVENT), (HOPS, str(came.hops).encode()), (MOVES, str(came.moves).encode()))
+    ours = ((KIND, EVENT), (HOPS, str(came.hops).encode()), (MOVES, str(came.moves).encode()))
     return Output(topic, key, record.value, (*plain(came.headers), *ours), timestamp=max(record.timestamp, 0))
 
 

@@ -13,6 +13,9 @@ being written is not taken for whole; a file put in place by renaming counts as 
 record without a value gives the word back to the file. Of several records the newest good one counts. After a crash
 none of this can say one thing twice in two ways: what was published stands in the outbox and is repeated from there,
 what was not is decided anew.
+
+*Stops* pulled by hand stand beside the rulebooks, under keys of their own (`decisioning.stops`). They hold under
+whatever rulebook decides, and they are followed whether or not the topic's rulebooks are.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from decisioning.catalogue import Catalogue
 from decisioning.document import MAX_BYTES
 from decisioning.errors import Problem, RulebookError
 from decisioning.policy import Policy
+from decisioning.stops import Stops, is_stop
 from decisioning.streaming.chassis.job import Record
 from decisioning.streaming.chassis.watchdog import supervise
 from decisioning.streaming.labels import possible
@@ -125,6 +129,8 @@ class Rulebooks:
         self._faults: dict[Source, Sequence[str]] = {}
         self._records: asyncio.Queue[Record] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
+        self.stops: Final = Stops()
+        """What was stopped by hand."""
         self.name: Final = first.rulebook.rulebook
         """Ours: the key of the records that are for us."""
         self.policy = first
@@ -143,12 +149,16 @@ class Rulebooks:
         return () if Source.TOPIC in self._good else self._faults.get(Source.TOPIC, ())
 
     def shown(self) -> Mapping[str, object]:
-        """For `/readyz`: the rulebook that decides, where it comes from, and what is wrong with a newer one."""
-        return {**self.policy.stamp, "source": self._source, "errors": self.faults}
+        """For `/readyz`: the rulebook that decides, where it comes from, what is wrong with a newer one, and what is
+        stopped by hand."""
+        stops = [f"{stop.thing}, by {stop.stopped.by}: {stop.stopped.why}" for stop in self.stops.standing]
+        return {**self.policy.stamp, "source": self._source, "errors": self.faults, "stops": stops}
 
     def told(self, record: Record) -> None:
-        """Take in a record of the topic; what it brings is settled soon. Other names' rulebooks are not for us."""
-        if record.key == self.name.encode():
+        """Take in a record of the topic: a stop at once, a rulebook soon. Other names' rulebooks are not for us."""
+        if record.key is not None and is_stop(record.key):
+            self._take_stop(record.key, record.value)
+        elif self._settings.rulebooks_topic and record.key == self.name.encode():
             self._records.put_nowait(record)
 
     async def settled(self) -> None:
@@ -199,6 +209,17 @@ class Rulebooks:
                 await self._take(Source.TOPIC, record.value, where, self.name, "the name is the record's key")
             self._records.task_done()
 
+    def _take_stop(self, key: bytes, value: bytes | None) -> None:
+        stood = len(self.stops.standing)
+        stop = self.stops.take(key, value)
+        stands = len(self.stops.standing)
+        self._metrics.stops.set(stands)
+        if stop is not None and stop.resumed is None:
+            self._say(f"{stop.thing} is stopped, by {stop.stopped.by}: {stop.stopped.why}")
+        elif stop is not None and stop.resumed is not None and stands < stood:
+            self._say(f"{stop.thing}: the stop by {stop.stopped.by} is over, by {stop.resumed.by}: {stop.resumed.why}")
+        self._decide()
+
     async def _take(self, source: Source, text: bytes, where: str, expected: str | None, mend: str) -> None:
         try:
             # Many milliseconds of work, for which the events need not wait.
@@ -224,14 +245,19 @@ class Rulebooks:
         """The newest of `source` is good, or gone: whoever is to decide now does."""
         self._faults.pop(source, None)
         self._metrics.rulebook_error.set(0, source)
-        chosen = self._good[self._source]
-        if chosen.stamp == self.policy.stamp:
+        self._decide()
+
+    def _decide(self) -> None:
+        """By the chosen rulebook and under what is stopped by hand."""
+        chosen, stopped, before = self._good[self._source], self.stops.stopped, self.policy
+        if chosen.stamp == before.stamp and stopped == before.stopped:
             return
-        self._metrics.decisions.expect(possible(chosen))
+        self.policy = chosen.under(stopped)
+        self._metrics.decisions.expect(possible(self.policy))
         self._metrics.rulebook.only(*chosen.stamp.values())
-        self.policy = chosen
-        self._use(chosen)
-        self._say(f"{_called(chosen)} decides now, from the {self._source}")
+        self._use(self.policy)
+        if chosen.stamp != before.stamp:
+            self._say(f"{_called(chosen)} decides now, from the {self._source}")
 
     @property
     def _source(self) -> Source:
@@ -251,4 +277,4 @@ async def publish(settings: Settings, name: str, text: bytes | None) -> None:
         async with AIOKafkaProducer(**kafka_options(settings), acks="all") as producer:
             await producer.send_and_wait(topic, text, key=name.encode())
     except KafkaError as error:
-        raise TopicsError(f"topic {topic} did not take the rulebook ({type(error).__name__})") from error
+        raise TopicsError(f"topic {topic} did not take the record ({type(error).__name__})") from error

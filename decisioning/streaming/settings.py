@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     )
     rulebooks_topic: bool = Field(
         default=True,
-        description="Follow the topic `rulebooks`; a good rulebook there, under our file's name, wins over the file.",
+        description="Whether a good rulebook on the topic `rulebooks`, under our file's name, wins over the file.",
     )
     data_dir: Path = Field(
         default=Path("data"),

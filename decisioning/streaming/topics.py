@@ -67,6 +67,8 @@ _STATE: Final = {
     "min.cleanable.dirty.ratio": "0.1",  # a restore reads what the cleaner has left
 }
 
+_HELD: Final = {name: value for name, value in _STATE.items() if name != "min.compaction.lag.ms"}
+
 # Source topics in the order in which a lane takes records of one timestamp: facts before requests, so that these see
 # them. A topic's place is written into the headers of all stored state: append, never reorder or remove.
 TOPICS: Final[tuple[Topic, ...]] = (
@@ -79,6 +81,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic("relay", Role.INTERNAL, "customer", True, 7 * _DAY, {}, "what we tell ourselves: wakes, forwarded events"),
     Topic("state-changelog", Role.INTERNAL, "customer", True, None, _STATE, "the truth about state; RocksDB caches it"),
     Topic("decisions", Role.OUTPUT, "customer", True, 7 * _DAY, {}, "our answers, in order for each customer"),
+    Topic("holds", Role.OUTPUT, "customer|scope", True, None, _HELD, "what nobody may say now, for whoever joins late"),
     Topic(
         "dead-letters", Role.OUTPUT, "as it came", True, 14 * _DAY, {}, "what could not be read, kept to be replayed"
     ),

@@ -19,14 +19,17 @@ from typing import Final, Literal, NamedTuple
 from msgspec.structs import replace
 
 from decisioning import decision as decisions
-from decisioning import moves
-from decisioning.engine import Step, on_event, on_relay, on_wake
+from decisioning import holds, moves
+from decisioning.engine import Step, on_event, on_relay, on_sweep, on_wake
 from decisioning.errors import EventRejected, Fault, StateTooNew
 from decisioning.event import Event, Headers
+from decisioning.instant import HOUR
 from decisioning.moves import Forward
 from decisioning.payload import TYPES
 from decisioning.policy import Policy
-from decisioning.state import State, dumps
+from decisioning.recall import stops
+from decisioning.state import State, dumps, glance
+from decisioning.stops import stops_more
 from decisioning.streaming import erasure, relay, store
 from decisioning.streaming.admit import admit
 from decisioning.streaming.chassis.job import Applied, Output, Record
@@ -38,6 +41,8 @@ from decisioning.streaming.topics import name_of, partition_of
 
 KEPT: Final = 8 * 1024 * 1024
 """How much of a value that is too large a dead letter keeps: all that a broker is likely to take."""
+TIDY: Final = 6 * HOUR
+"""How often ended holds are looked for, so that the topic of holds does not keep them."""
 _QUIET_NS: Final = 200_000_000  # no record for so long: nothing of the newest instant is still under way
 _STRUCTURED: Final[tuple[tuple[str, bytes], ...]] = (("content-type", b"application/cloudevents+json; charset=UTF-8"),)
 
@@ -50,7 +55,7 @@ class Arrived(NamedTuple):
     came: relay.Forwarded
 
 
-Message = Arrived | relay.Wake | moves.Message
+Message = Arrived | relay.Wake | relay.Swept | moves.Message
 
 
 def wall() -> int:
@@ -71,6 +76,8 @@ class Worker:
         erased_within: int | None = None,
     ) -> None:
         self.policy = policy
+        self._sweeps = self._wanted = int(bool(policy.switch.gives()))
+        self._tidied_at = clock()
         self._settings = settings
         self._metrics = metrics
         self._wall = clock
@@ -82,7 +89,27 @@ class Worker:
         self._relay = name_of(settings, "relay")
         self._decisions = name_of(settings, "decisions")
         self._dead_letters = name_of(settings, "dead-letters")
+        self._holds = name_of(settings, "holds")
         self._products = name_of(settings, "products")
+
+    def follow(self, policy: Policy) -> None:
+        """Decide by this policy from now on; what it stops and the last one did not is looked for in every lane."""
+        if stops_more(policy.switch.rule, self.policy.switch.rule):
+            self._sweeps += 1
+            self._wanted = self._sweeps
+        elif not policy.switch.gives():
+            self._wanted = 0
+        self.policy = policy
+
+    @property
+    def sweep(self) -> int:
+        """The number of the sweep that stands: the last stop's, or the last of those that tidy; 0: none."""
+        now = 0 if self._event_clock else self._wall()
+        if now - self._tidied_at >= TIDY:
+            self._tidied_at = now
+            self._sweeps += 1
+            self._wanted = self._sweeps
+        return self._wanted
 
     def read(self, record: Record) -> tuple[bytes, Message] | Sequence[Output]:
         """The customer and what happened to them; or where the record goes instead."""
@@ -126,6 +153,8 @@ class Worker:
         """The customer's new state and what to publish; None when nothing changed and nothing is to be said."""
         if isinstance(message, relay.Wake):
             return self._woken(state, message)
+        if isinstance(message, relay.Swept):
+            return self._tidied(key, state, message)
         if not isinstance(message, Arrived):
             return self._told(key, state, message)
         event, outputs = message.event, list[Output]()
@@ -139,7 +168,7 @@ class Worker:
             return None
         handed_on = any(isinstance(one.message, Forward) for one in step.relays)
         self._metrics.events.inc(event.type, Result.FORWARDED if handed_on else Result.APPLIED)
-        state = self._said(outputs, key, step, message)
+        state = self._said(outputs, key, state, step, message)
         return Applied(state, step.wake_at, outputs, state.now)
 
     def load(self, key: bytes, body: bytes) -> State:
@@ -159,6 +188,13 @@ class Worker:
     def wake(self, lane: int, key: bytes, due: int) -> Output:
         """The relay record that a due wake becomes."""
         return relay.wake(self._relay, lane, key, due)
+
+    def swept(self, lane: int, key: bytes, body: bytes) -> Output | None:
+        """What has live words taken back that are stopped, and ended holds forgotten; None where there are neither."""
+        found = glance(body, None if self._event_clock else self._wall())
+        if found.ended or any(stops(self.policy, act) for act in found.live):
+            return relay.sweep(self._relay, lane, key, self.policy.stopped_by)
+        return None
 
     def now(self) -> int:
         """The instant up to which wakes are due; under the event clock the newest instant itself only once it is quiet,
@@ -195,7 +231,17 @@ class Worker:
         self._metrics.wakes.inc()
         outputs: list[Output] = []
         step = on_wake(self.policy, state, now)
-        state = self._said(outputs, state.subject.encode(), step)
+        state = self._said(outputs, state.subject.encode(), state, step)
+        return Applied(state, step.wake_at, outputs, state.now)
+
+    def _tidied(self, key: bytes, state: State | None, message: relay.Swept) -> Applied[State] | None:
+        if state is None:
+            return None
+        step = on_sweep(self.policy, state, message.cause, state.now if self._event_clock else self._wall())
+        if step.state is state:
+            return None  # an event came first, or the stop is over
+        outputs: list[Output] = []
+        state = self._said(outputs, key, state, step)
         return Applied(state, step.wake_at, outputs, state.now)
 
     def _told(self, key: bytes, state: State | None, message: moves.Message) -> Applied[State] | None:
@@ -204,7 +250,7 @@ class Worker:
         step = on_relay(self.policy, state, key.decode(), message, now)
         if step.state is state and not outputs and not step.relays:
             return None
-        state = self._said(outputs, key, step)
+        state = self._said(outputs, key, state, step)
         return Applied(state, step.wake_at, outputs, state.now)
 
     def _until(self, outputs: list[Output], key: bytes, state: State | None, at: int) -> tuple[State | None, int]:
@@ -213,10 +259,12 @@ class Worker:
             return state, self._wall()
         now = max(at, state.now if state is not None else 0)
         while state is not None and state.wake_at is not None and state.wake_at < now:
-            state = self._said(outputs, key, on_wake(self.policy, state, state.wake_at))
+            state = self._said(outputs, key, state, on_wake(self.policy, state, state.wake_at))
         return state, now
 
-    def _said(self, outputs: list[Output], key: bytes, step: Step, arrived: Arrived | None = None) -> State:
+    def _said(
+        self, outputs: list[Output], key: bytes, before: State | None, step: Step, arrived: Arrived | None = None
+    ) -> State:
         for clause in step.errors:
             self._metrics.rule_errors.inc(clause)
         for decision in step.outputs:
@@ -227,6 +275,10 @@ class Worker:
                 value, headers = decisions.dumps_binary(decision)
             headers += erasure.receipt(decision, self._wall(), self._erased_within)
             outputs.append(Output(self._decisions, key, value, headers))
+        for scope, hold in holds.changes(before, step.state):
+            said = None if hold is None else holds.dumps(step.state.subject, step.state.now, hold)
+            lane = partition_of(key, self._settings.partitions)
+            outputs.append(Output(self._holds, key + b"|" + scope.encode(), said, _STRUCTURED if said else (), lane))
         for one in step.relays:
             if not isinstance(one.message, Forward):
                 outputs.append(relay.tell(self._relay, one.to, one.message))

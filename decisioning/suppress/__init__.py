@@ -35,7 +35,7 @@ from decisioning.suppress.topics import OfTheirLiking
 
 ORDER: Final[tuple[type[AnySuppressor], ...]] = (
     MayBeContacted,  # 1 erased, deceased
-    NotStopped,  #   what the rulebook has stopped
+    NotStopped,  #   what is stopped, by the rulebook or by hand
     StateKnown,  #   a state we could not read
     NotAskedToStop,  # 2 complaint or unsubscribe on the channel
     ConsentGiven,  # 3 consent for purpose and channel

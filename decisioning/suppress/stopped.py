@@ -1,6 +1,7 @@
 """The stop switch: all marketing, a channel, an action or a campaign falls silent at once (design.md, section 1; P62).
 
-It holds from the next event on, for requests and for what is live: whatever it names is taken back.
+It holds for requests and for what is live: whatever it names is taken back. A rulebook stops under `stopped`; people
+on call stop beside it, whatever rulebook decides (`stops`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class Switch(Rule):
 
 
 class NotStopped(Suppressor[Switch]):
-    """Refuses what the rulebook has stopped, service included, until a rulebook lets it go again."""
+    """Refuses what is stopped, service included, until it is let go again."""
 
     section = "stopped"
     classes = EVERY_CLASS
@@ -30,15 +31,20 @@ class NotStopped(Suppressor[Switch]):
 
     def check(self, ask: Ask) -> Objection | None:
         """The first of the four that names it."""
-        rule, candidate = self.rule, ask.candidate
-        if rule.marketing and candidate.class_ == "marketing":
+        candidate = ask.candidate
+        return self.named(candidate.class_, ask.channel, candidate.action, ask.campaign)
+
+    def named(self, class_: str, channel: str, action: str, campaign: str | None) -> Objection | None:
+        """What stops words of this class, channel, action and campaign, whoever they are for."""
+        rule = self.rule
+        if rule.marketing and class_ == "marketing":
             return Objection("stopped.marketing", {}, None)
-        if ask.channel in rule.channels:
-            return Objection("stopped.channel", {"channel": ask.channel}, None)
-        if candidate.action in rule.actions:
-            return Objection("stopped.action", {"action": candidate.action}, None)
-        if ask.campaign is not None and ask.campaign in rule.campaigns:
-            return Objection("stopped.campaign", {"campaign": ask.campaign}, None)
+        if channel in rule.channels:
+            return Objection("stopped.channel", {"channel": channel}, None)
+        if action in rule.actions:
+            return Objection("stopped.action", {"action": action}, None)
+        if campaign is not None and campaign in rule.campaigns:
+            return Objection("stopped.campaign", {"campaign": campaign}, None)
         return None
 
     def gives(self) -> tuple[str, ...]:

@@ -81,6 +81,12 @@ class Counting:
         """Never: nobody wants to be woken."""
         raise AssertionError(key)
 
+    sweep = 0
+    """Nobody changes what it decides by."""
+
+    def swept(self, lane: int, key: bytes, body: bytes) -> None:
+        """Never: there is no sweep."""
+
     def now(self) -> int:
         """No wakes, so no time."""
         return 0

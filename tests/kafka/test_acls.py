@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +19,15 @@ from confluent_kafka.admin import (
 )
 
 from decisioning.streaming.acls import Acl, acls
+from decisioning.streaming.permissions import missing
 from decisioning.streaming.settings import Settings
-from decisioning.streaming.topics import TOPICS
+from decisioning.streaming.topics import TOPICS, connected
 from tests.kafka.certificates import Authority
 from tests.kafka.cluster import RealKafka
 from tests.kafka.config import SUPER
 from tests.streaming.history import products
 from tests.streaming.live import Live, WorkerProcess, until
+from tests.streaming.records import event
 from tests.streaming.test_app import greet, request
 
 pytestmark = pytest.mark.kafka
@@ -88,6 +91,7 @@ def work_of_every_kind(live: Live) -> None:
     greet(live, "c-1")
     live.publish("contact-requests", request("c-1", "2026-03-02T11:00:00Z", "r-1"), "c-1")
     live.publish("contact-requests", request("c-1", "2026-03-02T11:00:00Z", "r-2"), "c-2")  # forwarded by the relay
+    live.publish("customers", event("consent.withdrawn", of="c-1", id_="w", purpose="survey"), "c-1")  # a hold
     live.publish("orders", b"rubbish", "c-1")
     live.publish("products", b"rubbish", "sku")
     live.publish("orders", products()[0].value, products()[0].key)  # passed on to the topic that it belongs on
@@ -102,8 +106,29 @@ def test_the_list_is_enough(guarded: Guarded, tmp_path: Path) -> None:
         live.settle()
         until(lambda: len(live.read("dead-letters")) == 2, what="the dead letters")
         until(lambda: len(live.read("products")) == 2, what="the product")
-        assert live.distinct() == 2
+        assert live.distinct() == 3
         assert worker.term() == 0, worker.output
+        guarded.kafka.delete_topics(NAMES)
+
+
+async def not_allowed(settings: Settings) -> list[Acl] | None:
+    """What the brokers say is missing."""
+    async with connected(settings) as admin:
+        return await missing(admin, settings)
+
+
+def test_what_is_not_allowed_is_known_before_a_worker_starts(guarded: Guarded, tmp_path: Path) -> None:
+    """The brokers say what we may do; each row that is taken away is named, of topics and of groups, and no other."""
+    with Live(tmp_path, on=guarded.kafka, **guarded.settings) as live:
+        assert asyncio.run(not_allowed(live.settings)) == []
+        away = [NEEDED[0], next(row for row in ALL if row.operation == "DescribeConfigs"), NEEDED[-1]]
+        for row in away:
+            guarded.withdraw(row)
+        try:
+            until(lambda: asyncio.run(not_allowed(live.settings)) == away, what="the brokers' own word")
+        finally:
+            for row in away:
+                guarded.allow(row)
         guarded.kafka.delete_topics(NAMES)
 
 
@@ -149,7 +174,7 @@ def test_what_is_revoked_while_it_works_ends_it(guarded: Guarded, tmp_path: Path
         assert row.name in said or row.resource.lower() in said, said
         assert "pass-word" not in said
         worker = live.worker().ready()
-        until(lambda: live.distinct() == 2, what="the decisions")
+        until(lambda: live.distinct() == 3, what="the decisions")
         assert worker.term(90) == 0, worker.output
         guarded.kafka.delete_topics(NAMES)
 

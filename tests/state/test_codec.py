@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from decisioning.errors import StateTooNew, StateUnreadable
 from decisioning.state import Act, State, erase
-from decisioning.state.codec import VERSION, dumps, loads
-from tests.builders import CUSTOMER, Story, asked, bought, case_opened, granted, offer
+from decisioning.state.codec import VERSION, Glance, dumps, glance, loads
+from tests.builders import CUSTOMER, Story, asked, at, bought, case_opened, granted, offer
 from tests.state.test_init import OFFER
 
 _LONG = State("c-1", acts=tuple(Act(f"a-{number}", number, 9, OFFER, "email") for number in range(100)))
@@ -111,3 +111,18 @@ def test_what_does_not_parse_is_unreadable(body: bytes) -> None:
     end."""
     with pytest.raises(StateUnreadable):
         loads(body)
+
+
+def test_live_acts_are_seen_without_reading_the_rest(story: Story) -> None:
+    """At an instant, or at the customer's own; in every format, and where a newer program wrote more; none of what
+    cannot be read."""
+    [act] = story.at("2026-03-02 12:00", asked())
+    for body in (dumps(story.state), as_json(story.state), grown(story.state, "more"), dumps(replace(_LONG, now=3))):
+        known = loads(body)
+        live = [one.id for one in known.acts]
+        assert [one.id for one in glance(body, None).live] == live
+    body = dumps(story.state)
+    assert [one.id for one in glance(body, at("2026-03-02 15:59")).live] == [act.id]
+    assert glance(body, at("2026-03-02 16:00")).live == ()
+    lost = (b"", b"\2", b"\2[", b"\3", body[:40], b"\3\0\1rubbish", dumps(State("c")))
+    assert [glance(one, None) for one in lost] == [Glance((), ended=False)] * len(lost)

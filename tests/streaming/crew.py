@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final
 
@@ -61,6 +62,11 @@ class Crew:
             if wipe:
                 self._broker.wipe(name)
         self.deaths += 1
+
+    def all(self, true: Callable[[WorkerProcess], bool]) -> bool:
+        """Whether something is true of every worker."""
+        with self._lock:
+            return all(true(worker) for worker in self._workers.values())
 
     def settle(self, seconds: float = 90.0) -> None:
         """Wait until nothing is left to do; AssertionError where a worker ended as it should not."""

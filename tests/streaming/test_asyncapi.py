@@ -12,9 +12,12 @@ import pytest
 from jsonschema import Draft7Validator
 
 from decisioning import decision as decisions
+from decisioning import holds, stops
 from decisioning.cases import parse
 from decisioning.payload import TYPES
 from decisioning.schemas import dumps
+from decisioning.state.model import Hold, Scope
+from decisioning.stops import Stop, What, Word
 from decisioning.streaming.asyncapi import document
 from decisioning.streaming.topics import TOPICS, Role
 from tests.test_schemas import FORMATS, RULES, said
@@ -162,3 +165,18 @@ def test_an_outcome_has_what_it_is_for(name: str, field: str) -> None:
     [one, *_] = [json.loads(decisions.dumps(one)) for one in said() if one.outcome.value == name]
     del one["data"][field]
     assert list(payload(f"decision.{name}").iter_errors(one))
+
+
+def test_what_stands_and_what_is_stopped_is_what_it_says() -> None:
+    """A record of holds, its tombstone, and a stop, standing or over."""
+    hold = Hold("id", "hold.open_issue", Scope(classes=("marketing",)), 1_000_000, ("case:1",))
+    for one in (hold, msgspec.structs.replace(hold, until=None)):
+        written = json.loads(holds.dumps("c-1", 0, one))
+        assert list(payload("hold.standing").iter_errors(written)) == []
+        del written["data"]["scope"]
+        assert list(payload("hold.standing").iter_errors(written))
+    assert list(payload("hold.standing").iter_errors(None)) == []
+    stop = Stop(What.CHANNEL, "sms", Word("anna", "2026-03-02T12:00:00Z", "because"))
+    for pulled in (stop, stop.resume(stop.stopped)):
+        assert list(payload("stop").iter_errors(json.loads(stops.dumps(pulled)))) == []
+    assert list(payload("stop").iter_errors({"what": "everything", "name": "", "stopped": {}}))

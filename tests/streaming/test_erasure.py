@@ -196,13 +196,14 @@ def test_the_hold_of_an_erasure_says_by_when() -> None:
         bench = Bench(output_mode=mode)
         bench.worker._erased_within = 15 * DAY_MS
         bench.take(record(event("consent.granted", "2026-03-02T11:00:00Z", id_="g", purpose="marketing")))
-        (held,) = bench.take(record(event("customer.erased", "2026-03-02T11:30:00Z", id_="x")))
+        held, stands = bench.take(record(event("customer.erased", "2026-03-02T11:30:00Z", id_="x")))
         assert dict(held.headers)[HEADER] == b"2026-03-17T12:00:00Z"
+        assert stands.topic == "holds"
         (answer,) = bench.take(record(event("contact.requested", "2026-03-02T12:00:00Z", id_="q", request_id="r",
                                candidates=[{"action": "a", "class": "service", "channels": ["sms"]}])))  # fmt: skip
         assert HEADER not in dict(answer.headers)
     bench = Bench()
-    (held,) = bench.take(record(event("customer.erased", "2026-03-02T11:30:00Z", id_="x")))
+    held, _ = bench.take(record(event("customer.erased", "2026-03-02T11:30:00Z", id_="x")))
     assert HEADER not in dict(held.headers)
     assert json.loads(held.value or b"")["data"]["reason"] == "dnc.erased"
 

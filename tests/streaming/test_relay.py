@@ -25,6 +25,13 @@ def test_a_wake_comes_back_as_it_went() -> None:
     assert relay.read(arrived(sent)) == relay.Wake(1_772_445_600_000_001)
 
 
+def test_a_stop_comes_back_as_it_went() -> None:
+    """It stays in the lane of its customer and says what stopped them."""
+    sent = relay.sweep("relay", 3, b"c-1", "channel sms@2026-03-02T12:00:00Z")
+    assert (sent.topic, sent.key, sent.partition) == ("relay", b"c-1", 3)
+    assert relay.read(arrived(sent)) == relay.Swept("channel sms@2026-03-02T12:00:00Z")
+
+
 def test_a_forwarded_event_keeps_bytes_headers_and_time_and_counts_its_hops() -> None:
     """What the sender wrote is not touched; each trip counts one hop."""
     came = Rec("orders", 0, 5, 1_700_000_000_000, b"wrong", event("customer.updated"), (("ce_x", b"1"),))

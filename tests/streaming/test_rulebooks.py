@@ -16,6 +16,7 @@ from decisioning.document import MAX_BYTES
 from decisioning.errors import RulebookError
 from decisioning.lint import check
 from decisioning.policy import Policy
+from decisioning.stops import Stop, What, Word, dumps, key_of
 from decisioning.streaming.labels import possible
 from decisioning.streaming.metrics import Labels, Metrics
 from decisioning.streaming.rulebooks import TOPIC, RulebookFile, Rulebooks, build
@@ -309,3 +310,43 @@ async def test_the_file_is_followed_by_itself(file: RulebookFile) -> None:
     await asyncio.wait_for(decided.wait(), 10)
     await shop.books.stop()
     assert shop.version == "file 2"
+
+
+def pulled(what: What, name: str = "", by: str = "anna", why: str = "because") -> Stop:
+    """Somebody's stop."""
+    return Stop(what, name, Word(by, "2026-03-02T12:00:00Z", why))
+
+
+async def test_a_stop_holds_under_every_rulebook(shop: Shop) -> None:
+    """At once, beside the file's and the topic's, until it is over; it is said, shown and counted."""
+    sms = pulled(What.CHANNEL, "sms")
+    shop.books.told(Rec(TOPIC, 0, 1, 0, key_of(sms), dumps(sms), ()))
+    assert [policy.switch.rule.channels for policy in shop.used] == [("sms",)]
+    assert shop.said == ["channel sms is stopped, by anna: because"]
+    assert shop.books.shown()["stops"] == ["channel sms, by anna: because"]
+    assert shop.count("stops") == 1
+    series = 'decisions_total{class="marketing",outcome="recall",reason="stopped.channel"}'
+    assert f"decisioning_{series} 0.0" in shop.metrics.render().decode()
+    await shop.write(book("2") + b"respect: {stopped: {channels: [fax]}}\n")
+    await shop.publish(book("7"))
+    await shop.publish(None)
+    found = [(policy.rulebook.version, policy.switch.rule.channels) for policy in shop.used[1:]]
+    assert found == [("2", ("fax", "sms")), ("7", ("sms",)), ("2", ("fax", "sms"))]
+    over = sms.resume(Word("bob", "2026-03-02T13:00:00Z", "mended"))
+    await shop.publish(dumps(over), key_of(sms))
+    assert shop.used[-1].switch.rule.channels == ("fax",)
+    assert shop.said[-1] == "channel sms: the stop by anna is over, by bob: mended"
+    assert (shop.count("stops"), shop.books.shown()["stops"]) == (0, [])
+
+
+async def test_a_stop_holds_where_the_topics_rulebooks_do_not(file: RulebookFile) -> None:
+    """A worker that keeps to its file can be stopped all the same; and what is over says nothing at a start."""
+    shop = Shop(file, rulebooks_topic=False)
+    over = pulled(What.ACTION, "sale").resume(Word("anna", "2026-03-02T13:00:00Z", "done"))
+    shop.books.told(Rec(TOPIC, 0, 1, 0, key_of(over), dumps(over), ()))
+    assert (shop.said, shop.used) == ([], [])
+    all_ = pulled(What.MARKETING)
+    shop.books.told(Rec(TOPIC, 0, 2, 0, key_of(all_), dumps(all_), ()))
+    assert shop.books.policy.switch.rule.marketing
+    shop.books.told(Rec(TOPIC, 0, 3, 0, key_of(all_), None, ()))
+    assert not shop.books.policy.switch.rule.marketing

@@ -101,6 +101,11 @@ def stamped(said: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
     return [(one["outcome"], one["reason"], one["version"]) for one in said]
 
 
+def recalled(broker: Live) -> list[dict[str, Any]]:
+    """All that was taken back."""
+    return [one for one in broker.said() if one["type"] == "decision.recall"]
+
+
 def test_a_broken_rulebook_is_refused_at_the_start(broker: Live, file: Path) -> None:
     """Exit 1 and every fault by its place, before anything is read."""
     file.write_bytes(BROKEN)
@@ -114,8 +119,8 @@ def test_a_broken_rulebook_is_refused_at_the_start(broker: Live, file: Path) -> 
 
 
 def test_the_file_is_followed(broker: Live, file: Path) -> None:
-    """A broken change is counted and shown, and the last good one decides; a stop takes effect at a customer's next
-    event, and takes back what may still go out."""
+    """A broken change is counted and shown, and the last good one decides; a stop takes back what
+    may still go out without waiting for an event."""
     greet(broker, "c-1", "c-2")
     worker = worker_of(broker, file).ready()
     assert stamped(answers(broker, "c-1", 1, "2026-03-02T11:00:00Z")) == [("act", "allowed.clear", "1")]
@@ -128,8 +133,10 @@ def test_the_file_is_followed(broker: Live, file: Path) -> None:
     until(lambda: decides(worker, "2", "file"), what="the swap")
     assert worker.metric("decisioning_rulebook_error") == 0
     assert worker.metric("decisioning_rulebook_info", version="2") == 1
+    taken_back = until(lambda: recalled(broker)[1:], what="two recalls")
+    assert taken_back[0]["data"]["trigger"] == {"source": "/decisioning", "type": "stop", "id": "rulebook retail 2"}
     said = answers(broker, "c-1", 3, "2026-03-02T11:00:02Z")
-    assert stamped(said) == [("recall", "stopped.marketing", "2"), ("suppress", "stopped.marketing", "2")]
+    assert stamped(said) == [("suppress", "stopped.marketing", "2")]
     assert said[0]["digest"] == readyz(worker)[1]["digest"]
     assert worker.term() == 0, worker.output
     lines = [line for line in worker.output.splitlines() if "rulebook" in line]
@@ -156,7 +163,7 @@ def test_the_topic_is_followed_over_the_file(broker: Live, file: Path) -> None:
     deaf = worker_of(broker, file, rulebooks_topic=False)
     assert worker.term() == 0, worker.output
     assert decides(deaf.ready(), "2", "file")
-    assert deaf.metric("decisioning_broadcast_records_total", topic="rulebooks") == 0
+    assert deaf.metric("decisioning_rulebook_loads_total", source="topic") == 0
 
 
 def where_of(broker: Live) -> str:

@@ -64,6 +64,7 @@ def test_a_prefix_stands_before_what_we_write_and_nothing_else() -> None:
         "relay",
         "state-changelog",
         "decisions",
+        "holds",
         "dead-letters",
     ]
     assert lane_topics(settings)[-1] == "shop.relay"

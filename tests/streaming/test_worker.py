@@ -16,6 +16,8 @@ from decisioning.errors import EventRejected, Fault
 from decisioning.instant import HOUR, MINUTE, parse_instant
 from decisioning.policy import Policy
 from decisioning.state import State
+from decisioning.stops import Stop, Stops, What, Word, key_of
+from decisioning.stops import dumps as dumps_stop
 from decisioning.streaming import relay
 from decisioning.streaming.chassis.job import Output
 from decisioning.streaming.metrics import Labels, Metrics
@@ -83,7 +85,7 @@ def asked(time: str, *, id_: str = "q-1", **more: Any) -> bytes:
 
 def outcomes(outputs: Sequence[Output]) -> list[tuple[str, str, str]]:
     """Outcome, reason and time of each decision."""
-    found = [json.loads(output.value or b"") for output in outputs]
+    found = [json.loads(output.value or b"") for output in outputs if output.topic == "decisions"]
     return [(each["data"]["outcome"], each["data"]["reason"], each["time"]) for each in found]
 
 
@@ -368,3 +370,61 @@ def test_a_move_that_comes_again_says_nothing() -> None:
         assert bench.take(came) == []
         assert bench.states == before
     assert outcomes(sent) == [("release", "consent.withdrawn", "2026-03-02T11:30:00Z")]
+
+
+def switched(bench: Bench, *things: tuple[What, str]) -> None:
+    """These are stopped by hand, and nothing else."""
+    known = Stops()
+    for what, name in things:
+        stop = Stop(what, name, Word("anna", "2026-03-02T13:00:00Z", "because"))
+        known.take(key_of(stop), dumps_stop(stop))
+    bench.worker.follow(bench.worker.policy.under(known.stopped))
+
+
+def test_a_stop_is_told_to_those_whose_live_words_it_names() -> None:
+    """A record of the relay in the customer's own lane, and the recall when it comes back; nothing for the others."""
+    bench = Bench()
+    welcome_guest(bench)
+    bench.take(record(asked("2026-03-02T12:00:00Z"), topic="contact-requests"))
+    body = bench.worker.dump(b"c-1", bench.states[b"c-1"])
+    assert bench.worker.sweep == 0
+    switched(bench, (What.CHANNEL, "sms"))
+    assert (bench.worker.sweep, bench.worker.swept(2, b"c-1", body)) == (1, None)
+    switched(bench, (What.CHANNEL, "sms"), (What.CHANNEL, "email"))
+    told = bench.worker.swept(2, b"c-1", body)
+    assert bench.worker.sweep == 2
+    assert told is not None
+    assert (told.topic, told.key, told.partition) == ("relay", b"c-1", 2)
+    assert bench.worker.swept(2, b"c-2", bench.worker.dump(b"c-2", State("c-2"))) is None
+    said = bench.take(bench.arrived(told))
+    assert outcomes(said) == [("recall", "stopped.channel", "2026-03-02T12:00:00Z")]
+    assert bench.take(bench.arrived(told)) == []
+    bench.wall += 4 * HOUR
+    assert bench.worker.swept(2, b"c-1", body) is None
+
+
+def test_only_more_that_is_stopped_is_looked_for() -> None:
+    """Less is no reason to look, and once nothing is stopped no sweep stands; the next has a number of its own."""
+    bench = Bench()
+    seen = []
+    for things in (
+        [What.MARKETING],
+        [What.MARKETING],
+        [What.MARKETING, What.CHANNEL],
+        [What.CHANNEL],
+        [],
+        [What.CHANNEL],
+    ):
+        switched(bench, *((what, "sms" if what is What.CHANNEL else "") for what in things))
+        seen.append(bench.worker.sweep)
+    assert seen == [1, 1, 2, 2, 0, 3]
+
+
+def test_a_stop_that_is_over_when_it_arrives_takes_nothing_back() -> None:
+    """Who resumed in the meantime is heard; so is nobody of whom nothing is known."""
+    bench = Bench()
+    welcome_guest(bench)
+    bench.take(record(asked("2026-03-02T12:00:00Z"), topic="contact-requests"))
+    stopped = relay.sweep("relay", 0, b"c-1", "marketing@2026-03-02T13:00:00Z")
+    assert bench.take(bench.arrived(stopped)) == []
+    assert bench.take(bench.arrived(stopped._replace(key=b"c-9"))) == []

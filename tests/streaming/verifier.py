@@ -246,6 +246,7 @@ def _compare_states(
 def _message(evidence: Evidence, record: Rec) -> Told | None:
     """What a record says; None where it should never have been applied."""
     found = relay.read(record) if record.topic == evidence.relay else relay.Forwarded(record.headers, 0)
+    assert not isinstance(found, relay.Swept), "a sequential run knows no sweeps"
     if not isinstance(found, relay.Forwarded):
         return found
     if len(record.value or b"") > evidence.largest:

@@ -28,13 +28,15 @@ import msgspec
 from decisioning.streaming.chassis.damage import StoreError
 from decisioning.streaming.chassis.header import FormatError
 
-__all__ = ["IDENTITY", "POSITIONS", "Log", "Positions", "Refusal", "Source", "check_lane", "check_store"]
+__all__ = ["IDENTITY", "POSITIONS", "Log", "Positions", "Refusal", "Source", "check_lane", "check_store", "topic_names"]
 
 POSITIONS = b"\0p"
 """Name of the record of positions, in the changelog and the store."""
 IDENTITY = b"\0i"
 """Name of the changelog's id, in the store alone."""
 
+_MOST_TOPICS = 255
+_names = msgspec.msgpack.Decoder(list[str]).decode
 _decode = msgspec.msgpack.Decoder(dict[str, tuple[int, str]]).decode
 _ADOPT = "bring back the old one; or, if that is meant to be, stop all workers and adopt the new one (`topics adopt`)"
 
@@ -92,6 +94,21 @@ class Positions:
             return None
         self._changed = False
         return msgspec.msgpack.encode(self.known)
+
+
+def topic_names(raw: bytes | None, topics: Sequence[str], lane: int) -> tuple[list[str], list[str]]:
+    """The table of topics of a lane, whose places stand in every header: what `raw` knows and what is new; and the new.
+
+    Raises `header.FormatError` where it is damaged, or longer than a header has room for.
+    """
+    try:
+        known = [] if raw is None else _names(raw)
+    except msgspec.MsgspecError as error:
+        raise FormatError(f"the table of topics of lane {lane} is damaged: {error}") from error
+    new = [topic for topic in topics if topic not in known]
+    if len(known) + len(new) > _MOST_TOPICS:
+        raise FormatError(f"lane {lane} has known {len(known) + len(new)} topics, and a header has room for 255")
+    return known + new, new
 
 
 def check_store(path: object, offset: int | None, kept: str, log: Log) -> None:

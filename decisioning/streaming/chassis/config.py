@@ -73,6 +73,8 @@ class ChassisConfig:
     """Wakes that one lane turns into relay records in one scan."""
     wakes_in_flight: int = 1024
     """Wakes of one lane that are published and not yet handled."""
+    sweep_ms: float = 2.0
+    """How long a slice looks at keys for a sweep, all lanes together."""
     stall_seconds: float = 30.0
     """After so long with work and no finished slice the process ends."""
     cached_bytes: int = 128 * 1_048_576

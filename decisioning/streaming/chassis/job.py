@@ -115,6 +115,18 @@ class Job(Protocol[M, S]):
         """The relay record that a due wake becomes; the chassis publishes it to partition `lane` of its topic."""
         ...
 
+    @property
+    def sweep(self) -> int:
+        """The number of the sweep that every key has to go through (`sweep.py`); 0: none. Another begins anew."""
+        ...
+
+    def swept(self, lane: int, key: bytes, body: bytes) -> Output | None:
+        """The relay record, of partition `lane`, that a key with this `body` is to be told by in the sweep; None: none.
+
+        Only looks: the state may be newer than the body when the record comes.
+        """
+        ...
+
     def now(self) -> int:
         """The instant (us) by which wakes are due: a wall clock or an event clock, the chassis does not care."""
         ...

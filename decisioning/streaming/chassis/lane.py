@@ -22,15 +22,16 @@ from typing import Generic, TypeVar, cast
 
 import msgspec
 
-from decisioning.streaming.chassis.assignment import POSITIONS, Positions
+from decisioning.streaming.chassis.assignment import POSITIONS, Positions, topic_names
 from decisioning.streaming.chassis.cache import AtHand
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.epoch import HEARTBEAT, intruders
-from decisioning.streaming.chassis.header import FormatError, Header, pack, read, unpack
+from decisioning.streaming.chassis.header import Header, pack, read, unpack
 from decisioning.streaming.chassis.job import Job, Output, Record
 from decisioning.streaming.chassis.outbox import Entry, Outbox
 from decisioning.streaming.chassis.part import Held, Part
 from decisioning.streaming.chassis.store import OUTBOX, RETIRED, TOPICS, Store, raw_key, user_key, wake_key
+from decisioning.streaming.chassis.sweep import Sweep
 
 __all__ = ["GapError", "Lane"]
 
@@ -38,9 +39,8 @@ M = TypeVar("M")
 S = TypeVar("S")
 
 _LOOK_AT_CLOCK = 15  # records between two looks at the clock, as a bit mask
-_NAMES = msgspec.msgpack.Decoder(list[str])
 _FAR = 1 << 62
-_MOST_TOPICS = 255
+_NO_DUE = -1  # told by a sweep, and not woken
 
 
 class GapError(RuntimeError):
@@ -69,6 +69,7 @@ class Lane(Generic[M, S]):
         self.at_hand: AtHand[S] = AtHand(config.cached_bytes, config.decoded_ratio)
         """What the overlay let go of: the same as the store has, already decoded."""
         self._woken: dict[bytes, int] = {}
+        self.sweep = Sweep(number, store, job)
         self._cursor: bytes | None = None
         self._expired: list[tuple[bytes, Sequence[bytes]]] = []
         self._index, self._retired, self._announce = self._read_names()
@@ -97,15 +98,7 @@ class Lane(Generic[M, S]):
     def _read_names(self) -> tuple[list[int], frozenset[int], bytes | None]:
         """Index of each source topic in this lane's marks, for ever the same; those that mean nothing any more; and the
         new table where it has grown."""
-        raw = self.store.get(TOPICS)
-        try:
-            known = [] if raw is None else _NAMES.decode(raw)
-        except msgspec.MsgspecError as error:
-            raise FormatError(f"the table of topics of lane {self.number} is damaged: {error}") from error
-        new = [topic for topic in self._config.topics if topic not in known]
-        names = known + new
-        if len(names) > _MOST_TOPICS:
-            raise FormatError(f"lane {self.number} has known {len(names)} topics, and a header has room for 255")
+        names, new = topic_names(self.store.get(TOPICS), self._config.topics, self.number)
         retired = frozenset(index for index, name in enumerate(names) if name == RETIRED)
         index = [names.index(topic) for topic in self._config.topics]
         return index, retired, msgspec.msgpack.encode(names) if new else None
@@ -276,6 +269,7 @@ class Lane(Generic[M, S]):
             part.log(HEARTBEAT, b"", keep=False)
             self._beat = perf_counter()
         self._reset()
+        self.sweep.sealed()
         return part
 
     def _write(self, held: Held[S], part: Part[S]) -> bytes:
@@ -352,6 +346,7 @@ class Lane(Generic[M, S]):
     def written(self, part: Part[S], offset: int | None) -> None:
         """Write `part` to the store, true up to changelog `offset`, and let go of what is no longer newer than it."""
         self.store.write(part.batch, offset, part.clock)
+        self.sweep.stored()
         for held in part.held:
             held.pending -= 1
             if not held.pending and held.key not in self._dirty:
@@ -387,3 +382,10 @@ class Lane(Generic[M, S]):
             self._part.outputs.append(self._job.wake(self.number, key, due))
             woken += 1
         return woken
+
+    def tell(self, deadline: float) -> None:
+        """Add what the job's sweep tells some more keys to the slice at hand, until `deadline` (perf_counter)."""
+        share = min(self._config.wake_share, self._config.wakes_in_flight - len(self._woken))
+        for key, output in self.sweep.turn(share, deadline):
+            self._woken.setdefault(key, _NO_DUE)
+            self._part.outputs.append(output)

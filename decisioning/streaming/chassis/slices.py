@@ -197,6 +197,10 @@ class Slicer(Generic[M, S]):
             woken = 0 if self.paused else sum(lane.wake(self._job.now()) for lane in lanes)
             if woken:
                 self._observer.woken(woken)
+        if not self.paused:
+            for lane in lanes:
+                if lane.sweep.under_way:
+                    lane.tell(perf_counter() + self._config.sweep_ms / 1000 / len(lanes))
         self._first += 1
         turns = deque(lanes[self._first % len(lanes) :] + lanes[: self._first % len(lanes)] if lanes else ())
         while turns and not self.paused and perf_counter() < deadline:
@@ -213,6 +217,8 @@ class Slicer(Generic[M, S]):
         """Seconds after which to look again though nothing came."""
         wait = self._config.wake_scan_ms / 1000
         for lane in self.lanes.values():
+            if lane.sweep.under_way and not self.paused:
+                wait = min(wait, self._config.sweep_ms / 1000)
             if lane.waiting:
                 held = lane.hold(now)
                 if held > 0:

@@ -42,8 +42,8 @@ from decisioning.streaming.chassis.epoch import BASE, HEARTBEAT, TAKEOVER, begin
 from decisioning.streaming.chassis.job import Record
 
 __all__ = [
-    "META", "OUTBOX", "RETIRED", "STALE", "TOPICS", "WAKE", "Batch", "Store", "StoreError", "path_of", "raw_key",
-    "user_key", "wake_key",
+    "ESCAPED", "META", "OUTBOX", "RETIRED", "STALE", "TOPICS", "WAKE", "Batch", "Store", "StoreError", "path_of",
+    "raw_key", "user_key", "wake_key",
 ]  # fmt: skip
 
 OUTBOX = b"\0o"
@@ -53,7 +53,8 @@ META = b"\0m"
 STALE = b"\0s"
 RETIRED = ""
 """Stands in the table of topic names for a topic whose offsets mean nothing any more (`adoption`)."""
-_ESCAPED = b"\0k"
+ESCAPED = b"\0k"
+"""Before a key that is empty or begins with NUL."""
 _META = struct.Struct(">BqqQ")
 _META_OF_1 = struct.Struct(">Bqq")  # before there were epochs
 _DUE = struct.Struct(">Q")
@@ -70,14 +71,14 @@ def path_of(data: Path, changelog: str, partition: int) -> Path:
 
 def raw_key(key: bytes) -> bytes:
     """The name under which the state of `key` is kept."""
-    return key if key and key[0] else _ESCAPED + key
+    return key if key and key[0] else ESCAPED + key
 
 
 def user_key(raw: bytes) -> bytes | None:
     """The key whose state is kept under `raw`; None for a record of the chassis' own."""
     if raw and raw[0]:
         return raw
-    return raw[2:] if raw[:2] == _ESCAPED else None
+    return raw[2:] if raw[:2] == ESCAPED else None
 
 
 def wake_key(due: int, key: bytes) -> bytes:
@@ -260,10 +261,10 @@ class Store:
                 return
             yield entry, due, entry[10:]
 
-    def states(self) -> Iterator[tuple[bytes, bytes]]:
-        """Every key that has a record, and the record (header and body)."""
+    def states(self, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Every key that has a record, from name `start` on, and the record (header and body)."""
         entries = self._db.iter()
-        entries.seek_to_first()
+        entries.seek(start)
         while entries.valid():
             key = user_key(entries.key())
             if key is not None:

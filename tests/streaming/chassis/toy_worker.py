@@ -46,11 +46,13 @@ class State(msgspec.Struct):
 
 
 class Toy:
-    """The job. A message: {"id": str, "wake_in": ms?, "forget": bool?, "silent": bool?}; or a wake: {"due": us}."""
+    """The job. A message: {"id": str, "wake_in": ms?, "forget": bool?, "silent": bool?}; or a wake: {"due": us}; or of
+    a sweep: {"sweep": its number}."""
 
     def __init__(self) -> None:
         self._load = msgspec.json.Decoder(State).decode
         self.clocks: list[int] = []
+        self.sweep = 0
 
     def read(self, record: Record) -> tuple[bytes, dict[str, Any]] | Sequence[Output]:
         """A message for the record's key; what is no JSON object or has no key goes to the dead letters."""
@@ -69,6 +71,9 @@ class Toy:
         """Count, chain, say so."""
         if "due" in message:
             return self._wake(key, state, message["due"])
+        if "sweep" in message:
+            said = orjson.dumps({"id": f"sweep-{key.decode()}-{message['sweep']}"})
+            return Applied(state, None if state is None else state.wake_at, [Output(OUT, key, said)])
         if message.get("silent"):
             return None
         if message.get("explode"):
@@ -112,6 +117,10 @@ class Toy:
     def wake(self, lane: int, key: bytes, due: int) -> Output:
         """A wake on the relay topic."""
         return Output(RELAY, key, orjson.dumps({"due": due}), partition=lane)
+
+    def swept(self, lane: int, key: bytes, body: bytes) -> Output | None:
+        """Every key that has seen a record is told."""
+        return Output(RELAY, key, orjson.dumps({"sweep": self.sweep}), partition=lane)
 
     def now(self) -> int:
         """The wall clock."""
