@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,23 @@ async def test_only_what_is_finished_is_committed(tmp_path: Path) -> None:
     first = {TP("a", 0): 7, TP("b", 1): 2}
     assert sent == [first, first, {TP("b", 1): 3}]
     assert told == [first, {TP("b", 1): 3}]
+
+
+async def test_the_consumer_lives_in_the_loop_of_all_else(tmp_path: Path) -> None:
+    """It is called as any other function, and its end cancels nobody else's work."""
+    thread: Any = app_of(tmp_path).consumer._thread
+    assert thread.thread_loop is thread.parent_loop is asyncio.get_running_loop()
+    here = asyncio.current_task()
+
+    async def which() -> Any:
+        return asyncio.current_task(), threading.current_thread()
+
+    assert await thread.call_thread(which) == (here, threading.current_thread())
+    assert await thread.call_thread(lambda: 7) == 7, "Faust hands it functions that are no coroutines, too"
+    other = asyncio.ensure_future(asyncio.sleep(60))
+    await thread._gather_remaining_tasks()
+    assert not other.done()
+    other.cancel()
 
 
 async def test_an_ack_of_faust_commits_nothing(tmp_path: Path) -> None:
