@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from decisioning import decision as decisions
 from decisioning import holds, moves
+from decisioning.decision import Outcome
 from decisioning.engine import Step, on_event, on_relay, on_sweep, on_wake
 from decisioning.errors import EventRejected, Fault, StateTooNew
 from decisioning.event import Event, Headers
@@ -74,6 +75,7 @@ class Worker:
         clock: Callable[[], int] = wall,
         took: Callable[[int], None] = lambda timestamp: None,
         erased_within: int | None = None,
+        audit: Callable[[Output, State, Policy], None] = lambda output, state, policy: None,
     ) -> None:
         self.policy = policy
         self._sweeps = self._wanted = int(bool(policy.switch.gives()))
@@ -83,6 +85,7 @@ class Worker:
         self._wall = clock
         self._took = took
         self._erased_within = erased_within
+        self._audit = audit
         self._event_clock: Literal[True, False] = settings.clock == "event"
         self._newest = 0
         self._read_at = 0
@@ -228,9 +231,8 @@ class Worker:
         if state is None or state.wake_at != message.due:
             return None  # it was answered in the meantime, or waits for another instant
         now = max(message.due, state.now) if self._event_clock else max(self._wall(), message.due)
-        self._metrics.wakes.inc()
         outputs: list[Output] = []
-        step = on_wake(self.policy, state, now)
+        step = self._wakened(state, message.due, now)
         state = self._said(outputs, state.subject.encode(), state, step)
         return Applied(state, step.wake_at, outputs, state.now)
 
@@ -259,8 +261,13 @@ class Worker:
             return state, self._wall()
         now = max(at, state.now if state is not None else 0)
         while state is not None and state.wake_at is not None and state.wake_at < now:
-            state = self._said(outputs, key, state, on_wake(self.policy, state, state.wake_at))
+            state = self._said(outputs, key, state, self._wakened(state, state.wake_at, state.wake_at))
         return state, now
+
+    def _wakened(self, state: State, due: int, now: int) -> Step:
+        self._metrics.wakes.inc()
+        self._metrics.wake_late.observe((now - due) / 1e6)
+        return on_wake(self.policy, state, now)
 
     def _said(
         self, outputs: list[Output], key: bytes, before: State | None, step: Step, arrived: Arrived | None = None
@@ -268,13 +275,17 @@ class Worker:
         for clause in step.errors:
             self._metrics.rule_errors.inc(clause)
         for decision in step.outputs:
-            self._metrics.decisions.inc(decision.outcome, decision.class_ or "", decision.reason)
+            self._metrics.decisions.inc(
+                decision.outcome, decision.class_ or "", decision.channel or "", decision.reason
+            )
             if self._settings.output_mode == "structured":
                 value, headers = decisions.dumps(decision), _STRUCTURED
             else:
                 value, headers = decisions.dumps_binary(decision)
             headers += erasure.receipt(decision, self._wall(), self._erased_within)
             outputs.append(Output(self._decisions, key, value, headers))
+            if decision.outcome is Outcome.ACT:
+                self._audit(outputs[-1], step.state, self.policy)
         for scope, hold in holds.changes(before, step.state):
             said = None if hold is None else holds.dumps(step.state.subject, step.state.now, hold)
             lane = partition_of(key, self._settings.partitions)

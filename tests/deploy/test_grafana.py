@@ -25,7 +25,7 @@ PROMETHEUS_OWN = {"instance", "job"}
 def series() -> dict[str, set[str]]:
     """Every series name of a worker -> the labels it carries."""
     registry = CollectorRegistry()
-    metrics = Metrics(registry, Labels(["t"], [("act", "marketing", "allowed.clear")], ["no_time"], ["orders"]))
+    metrics = Metrics(registry, Labels(["t"], [("act", "marketing", "sms", "allowed.clear")], ["no_time"], ["orders"]))
     metrics.rulebook.only("retail", "1", "sha256:0")
     metrics.lag.set(0, "orders")
     metrics.rule_errors.inc("too_young")
