@@ -75,12 +75,12 @@ class Prometheus:
     """A server that scrapes one worker every second."""
 
     def __init__(self, port: int) -> None:
-        self._at = f"http://127.0.0.1:{port}/api/v1"
+        self._at = f"http://127.0.0.1:{port}"
 
     def ask(self, path: str, **parameters: str) -> Any:
         """The data of an answer of its API; AssertionError with its own words where it refuses."""
         try:
-            with _DIRECT.open(f"{self._at}/{path}?{urllib.parse.urlencode(parameters)}", timeout=10) as answer:
+            with _DIRECT.open(f"{self._at}/api/v1/{path}?{urllib.parse.urlencode(parameters)}", timeout=10) as answer:
                 found = json.load(answer)
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{parameters}: {error.read().decode()}") from None
@@ -93,9 +93,10 @@ class Prometheus:
         return found
 
     def answers(self) -> bool:
-        """Whether it has begun."""
+        """Whether it takes queries; while it starts it refuses them."""
         try:
-            return bool(self.ask("status/buildinfo"))
+            with _DIRECT.open(f"{self._at}/-/ready", timeout=5) as answer:
+                return bool(answer.status == 200)
         except OSError:
             return False
 
