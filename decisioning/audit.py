@@ -34,6 +34,7 @@ class Contact(NamedTuple):
     class_: str
     channel: str
     action: str
+    traceparent: str | None = None
 
 
 class _Data(Struct, rename={"class_": "class"}):
@@ -48,6 +49,7 @@ class _Structured(Struct):
     subject: str
     time: str
     data: _Data
+    traceparent: str | None = None
 
 
 _structured: Final = msgspec.json.Decoder(_Structured)
@@ -59,13 +61,17 @@ def contact(value: bytes, headers: tuple[tuple[str, bytes], ...]) -> Contact | N
     our decisions."""
     if any(name == "ce_id" for name, _ in headers):
         found = {name: text.decode() for name, text in headers}
-        whole = _Structured(found["ce_id"], found["ce_subject"], found["ce_time"], _binary.decode(value))
+        whole = _Structured(
+            found["ce_id"], found["ce_subject"], found["ce_time"], _binary.decode(value), found.get("traceparent")
+        )
     else:
         whole = _structured.decode(value)
     if whole.data.outcome != "act":
         return None
     data = whole.data
-    return Contact(whole.id, whole.subject, parse_instant(whole.time), data.class_, data.channel, data.action)
+    return Contact(
+        whole.id, whole.subject, parse_instant(whole.time), data.class_, data.channel, data.action, whole.traceparent
+    )
 
 
 class Numbers(NamedTuple):

@@ -25,7 +25,7 @@ from decisioning.catalogue import Catalogue
 from decisioning.errors import EventRejected, Fault, RulebookError
 from decisioning.policy import Policy
 from decisioning.streaming import adopt as adoption
-from decisioning.streaming import erasure, rulebooks, shipped, topics
+from decisioning.streaming import erasure, logs, rulebooks, shipped, topics
 from decisioning.streaming.acls import acls, render_acls
 from decisioning.streaming.api import Service
 from decisioning.streaming.auditor import Auditor
@@ -34,7 +34,7 @@ from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.job import Output, Record
 from decisioning.streaming.chassis.producer import Producer
 from decisioning.streaming.chassis.transport import App, build, serve
-from decisioning.streaming.chassis.watchdog import supervise
+from decisioning.streaming.chassis.watchdog import say, supervise
 from decisioning.streaming.http import HttpServer, Readiness
 from decisioning.streaming.labels import shown
 from decisioning.streaming.letters import Letters
@@ -61,6 +61,7 @@ def main() -> int:
     found = _read(file)
     if found is None:
         return EXIT_INPUT
+    logs.configure(settings.log_format, settings.log_key.get_secret_value() if settings.log_key else None)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # also for the consumer's thread
     return asyncio.run(_work(settings, file, found[1]))
 
@@ -204,15 +205,15 @@ def _read_whole(settings: Settings) -> list[str]:
 
 async def _work(settings: Settings, file: RulebookFile, first: Policy) -> int:
     for name in await preflight(settings):
-        _say(f"topic {name}: its configuration was not checked, for we may not describe it; allow DescribeConfigs")
+        say(f"topic {name}: its configuration was not checked, for we may not describe it; allow DescribeConfigs")
     metrics = Metrics(CollectorRegistry(), labels_of(settings, first))
     watch = Watch(metrics)
     within = erasure.within(erasure.traces(topics.plan(settings), await configured(settings)))
-    auditor = Auditor(metrics, _say)
+    auditor = Auditor(metrics)
     worker = Worker(first, settings, metrics, took=watch.read, erased_within=within, audit=auditor.sent)
     app = build(worker, config_of(settings), watch)
     letters = Letters(settings, partial(_post, app), partial(_owns_letters, app), KEPT)
-    followed = Rulebooks(settings, file, first, metrics, use=worker.follow, say=_say)
+    followed = Rulebooks(settings, file, first, metrics, use=worker.follow, say=say)
     broadcast = Broadcast(
         settings,
         _read_whole(settings),
@@ -226,8 +227,8 @@ async def _work(settings: Settings, file: RulebookFile, first: Policy) -> int:
         render=metrics.render,
         readiness=partial(_readiness, vitals, broadcast, followed, app),
     )
-    async with server, Service(settings, app, worker, metrics, _say):
-        _say(f"http://{server.host}:{server.port}/metrics")
+    async with server, Service(settings, app, worker, metrics, say):
+        say(f"http://{server.host}:{server.port}/metrics")
         signs = partial(_signs, broadcast, followed, app)
         gauges = supervise(gauge(metrics, signs, vitals, app.chassis.topics), lambda: "the gauges")
         audit = supervise(auditor.run(), lambda: "the audit")
@@ -238,9 +239,9 @@ async def _work(settings: Settings, file: RulebookFile, first: Policy) -> int:
         await followed.settled()
         code = EXIT_INPUT if followed.orphaned else 0
         if code:
-            _say("\n".join([*followed.orphaned, f"publish a good rulebook `{followed.name}`, or withdraw this one"]))
+            say("\n".join([*followed.orphaned, f"publish a good rulebook `{followed.name}`, or withdraw this one"]))
         else:
-            await serve(app, on_ready=lambda: _say("ready"))
+            await serve(app, on_ready=lambda: say("ready"))
         gauges.cancel()
         audit.cancel()
         auditor.look()
@@ -248,10 +249,6 @@ async def _work(settings: Settings, file: RulebookFile, first: Policy) -> int:
         await followed.stop()
         await letters.stop()
     return code
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _take_in(worker: Worker, followed: Rulebooks, metrics: Metrics, record: Record) -> None:

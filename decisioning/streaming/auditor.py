@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from typing import Final
 
 import msgspec
+import structlog
 
 from decisioning.audit import Numbers, broken, contact, numbers
 from decisioning.policy import Policy
@@ -20,17 +20,17 @@ from decisioning.state import State
 from decisioning.streaming.chassis.job import Output
 from decisioning.streaming.metrics import Audited, Metrics
 
+_log: Final = structlog.stdlib.get_logger(__name__)
 _SECONDS: Final = 0.1
 _TURN: Final = 32  # contacts between two turns of the event loop: a third of a millisecond
 _MOST: Final = 20_000  # contacts that may wait; each holds its customer's memory
 
 
 class Auditor:
-    """Counts broken rules in `decisioning_forbidden_contacts_total`, and says each in one line without the customer."""
+    """Counts broken rules in `decisioning_forbidden_contacts_total`, and says each in one line."""
 
-    def __init__(self, metrics: Metrics, say: Callable[[str], None], most: int = _MOST) -> None:
+    def __init__(self, metrics: Metrics, most: int = _MOST) -> None:
         self._metrics = metrics
-        self._say = say
         self._most = most
         self._waiting: deque[tuple[Output, State, Policy]] = deque()
         self._read: tuple[Policy, Numbers] | None = None
@@ -61,9 +61,13 @@ class Auditor:
             said = contact(output.value or b"", output.headers)
         except (msgspec.MsgspecError, KeyError):
             self._metrics.audited.inc(Audited.MISSED)
-            self._say("the audit cannot read a decision of ours")
+            _log.error("the audit cannot read a decision of ours")
             return
         self._metrics.audited.inc(Audited.CHECKED)
-        for rule in () if said is None else broken(said, output.key, state, by):
+        if said is None:
+            return
+        for rule in broken(said, output.key, state, by):
             self._metrics.forbidden.inc(rule)
-            self._say(f"FORBIDDEN CONTACT: `{rule}` forbids decision {said.id if said is not None else ''}")
+            _log.critical(
+                "FORBIDDEN CONTACT", rule=rule, decision=said.id, customer=said.subject, traceparent=said.traceparent
+            )

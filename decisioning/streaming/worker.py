@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Literal, NamedTuple
 
+import structlog
 from msgspec.structs import replace
 
 from decisioning import decision as decisions
 from decisioning import holds, moves
-from decisioning.decision import Outcome
+from decisioning.decision import Decision, Outcome
 from decisioning.engine import Step, on_event, on_relay, on_sweep, on_wake
 from decisioning.errors import EventRejected, Fault, StateTooNew
 from decisioning.event import Event, Headers
@@ -36,12 +38,14 @@ from decisioning.streaming.admit import admit
 from decisioning.streaming.chassis.job import Applied, Output, Record
 from decisioning.streaming.chassis.watchdog import STORE, crash
 from decisioning.streaming.dead_letter import Stage, dead_letter
+from decisioning.streaming.logs import Sparing, trace_of
 from decisioning.streaming.metrics import Metrics, Result
 from decisioning.streaming.settings import Settings
 from decisioning.streaming.topics import name_of, partition_of
 
 KEPT: Final = 8 * 1024 * 1024
 """How much of a value that is too large a dead letter keeps: all that a broker is likely to take."""
+_log: Final = structlog.stdlib.get_logger(__name__)
 TIDY: Final = 6 * HOUR
 """How often ended holds are looked for, so that the topic of holds does not keep them."""
 _QUIET_NS: Final = 200_000_000  # no record for so long: nothing of the newest instant is still under way
@@ -86,6 +90,8 @@ class Worker:
         self._took = took
         self._erased_within = erased_within
         self._audit = audit
+        self._log = Sparing(__name__)
+        self._log_decisions = settings.log_decisions
         self._event_clock: Literal[True, False] = settings.clock == "event"
         self._newest = 0
         self._read_at = 0
@@ -176,11 +182,15 @@ class Worker:
 
     def load(self, key: bytes, body: bytes) -> State:
         """The state that the store kept."""
-        return store.load(key, body, self._metrics.degraded.inc)
+        return store.load(key, body, partial(self._degraded, key))
 
     def damaged(self, key: bytes) -> State:
         """The state of a customer of whose record nothing can be read: service yes, marketing no."""
-        return store.damaged(key, self._metrics.degraded.inc)
+        return store.damaged(key, partial(self._degraded, key))
+
+    def _degraded(self, key: bytes) -> None:
+        self._metrics.degraded.inc()
+        self._log.warning("a customer's state cannot be read: service only", customer=key)
 
     def dump(self, key: bytes, state: State) -> bytes:
         """The bytes for the store to keep."""
@@ -224,6 +234,10 @@ class Worker:
 
     def _refuse(self, record: Record, error: EventRejected) -> tuple[Output]:
         self._metrics.dead_letters.inc(error.fault)
+        self._log.warning(
+            "dead letter", code=error.fault.value, topic=record.topic, partition=record.partition,
+            offset=record.offset, traceparent=trace_of(record.headers),
+        )  # fmt: skip
         stage = Stage.RELAY if record.topic == self._relay else Stage.EVENT
         return (dead_letter(record, error, topic=self._dead_letters, bound=KEPT, stage=stage),)
 
@@ -274,6 +288,7 @@ class Worker:
     ) -> State:
         for clause in step.errors:
             self._metrics.rule_errors.inc(clause)
+            self._log.warning("a clause could not be judged", clause=clause)
         for decision in step.outputs:
             self._metrics.decisions.inc(
                 decision.outcome, decision.class_ or "", decision.channel or "", decision.reason
@@ -284,6 +299,8 @@ class Worker:
                 value, headers = decisions.dumps_binary(decision)
             headers += erasure.receipt(decision, self._wall(), self._erased_within)
             outputs.append(Output(self._decisions, key, value, headers))
+            if self._log_decisions:
+                _decided(decision)
             if decision.outcome is Outcome.ACT:
                 self._audit(outputs[-1], step.state, self.policy)
         for scope, hold in holds.changes(before, step.state):
@@ -303,6 +320,13 @@ class Worker:
             error = EventRejected(Fault.HOP_LIMIT, "handed on too often: whose is it?")
             return self._refuse(arrived.record, error)[0]
         return relay.hand_on(self._relay, to.encode(), arrived.record, arrived.came)
+
+
+def _decided(decision: Decision) -> None:
+    _log.info(
+        "decision", id=decision.id, outcome=decision.outcome.value, class_=decision.class_, channel=decision.channel,
+        reason=decision.reason, customer=decision.subject, traceparent=decision.traceparent,
+    )  # fmt: skip
 
 
 EVENT_TYPES: Final = tuple(TYPES)

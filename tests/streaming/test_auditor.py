@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from decisioning.audit import RULES
 from decisioning.catalogue import Catalogue
@@ -26,6 +28,7 @@ from tests.builders import RETAIL
 from tests.streaming.history import history, products
 from tests.streaming.records import PARTITIONS, Rec, event, record
 
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 NOON = parse_instant("2026-03-02T12:00:00Z")
 POLICY = Policy(parse(RETAIL.read_bytes(), "retail.yaml"), Catalogue())
 
@@ -37,8 +40,7 @@ class Watched:
         self.registry = CollectorRegistry()
         chosen = Settings(partitions=PARTITIONS, clock="event", **settings)
         metrics = Metrics(self.registry, Labels(EVENT_TYPES, [], [], lane_topics(chosen), RULES))
-        self.lines: list[str] = []
-        self.auditor = Auditor(metrics, self.lines.append, most)
+        self.auditor = Auditor(metrics, most)
         self.worker = Worker(POLICY, chosen, metrics, lambda: NOON, audit=self.auditor.sent)
         self.states: dict[bytes, State] = {}
 
@@ -75,7 +77,7 @@ def mourner(watched: Watched) -> list[Output]:
         watched.take(record(one))
     offer = {"action": "hello", "class": "marketing", "channels": ["email"]}
     asked = event("contact.requested", "2026-03-02T12:00:00Z", id_="q", request_id="r", candidates=[offer])
-    return watched.take(record(asked))
+    return watched.take(record(json.dumps({**json.loads(asked), "traceparent": TRACE}).encode()))
 
 
 @pytest.mark.parametrize("output_mode", ["structured", "binary"])
@@ -88,13 +90,14 @@ def test_a_broken_suppressor_is_counted(output_mode: str, monkeypatch: pytest.Mo
     monkeypatch.setattr(NotInDistress, "check", lambda self, ask: None)
     watched = Watched(output_mode=output_mode)
     (output,) = mourner(watched)
-    watched.auditor.look()
+    with capture_logs() as lines:
+        watched.auditor.look()
     assert watched.forbidden == {"distress": 1}
     assert watched.count("audited_contacts_total", result="checked") == 1
-    (line,) = watched.lines
-    assert line.startswith("FORBIDDEN CONTACT: `distress` forbids decision ")
-    assert "c-1" not in line
-    assert line.rpartition(" ")[2].encode() in (output.value or b"") + b"".join(text for _, text in output.headers)
+    (line,) = lines
+    assert (line["event"], line["log_level"], line["rule"]) == ("FORBIDDEN CONTACT", "critical", "distress")
+    assert line["traceparent"] == TRACE
+    assert line["decision"].encode() in (output.value or b"") + b"".join(text for _, text in output.headers)
 
 
 def test_a_random_history_is_never_found_wrong() -> None:
@@ -103,10 +106,11 @@ def test_a_random_history_is_never_found_wrong() -> None:
     for fact in [*products(), *history(11, 1500, 60, PARTITIONS)]:
         lane = partition_of(fact.key or b"", PARTITIONS) if fact.partition is None else fact.partition
         watched.take(Rec(fact.topic, lane, 0, fact.at // 1000, fact.key, fact.value, ()))
-    watched.auditor.look()
+    with capture_logs() as lines:
+        watched.auditor.look()
     assert watched.count("audited_contacts_total", result="checked") > 20
     assert watched.forbidden == {}
-    assert watched.lines == []
+    assert lines == []
 
 
 def test_what_is_too_much_is_counted_and_not_kept() -> None:
@@ -122,9 +126,10 @@ def test_a_decision_that_is_none_is_counted_as_missed() -> None:
     """It says so without a word of the content."""
     watched = Watched()
     watched.auditor.sent(Output("decisions", b"c-1", b'{"secret": 1}'), State("c-1"), POLICY)
-    watched.auditor.look()
+    with capture_logs() as lines:
+        watched.auditor.look()
     assert watched.count("audited_contacts_total", result="missed") == 1
-    assert watched.lines == ["the audit cannot read a decision of ours"]
+    assert [set(line.values()) for line in lines] == [{"error", "the audit cannot read a decision of ours"}]
 
 
 async def test_it_looks_by_itself_and_lets_others_go_on() -> None:
