@@ -107,7 +107,8 @@ class WorkerProcess:
 
     def is_ready(self) -> bool:
         """Whether it said that it takes records."""
-        return "ready\n" in self.output
+        output = self.output
+        return "ready\n" in output or '"message":"ready"}' in output
 
     def ready(self, seconds: float = 40.0) -> WorkerProcess:
         """Wait until it takes records."""
