@@ -16,6 +16,7 @@ from decisioning.engine import Step
 from decisioning.policy import Policy
 from decisioning.replay import Replay
 from decisioning.state import State
+from decisioning.stops import Stopped
 from decisioning.suppress.base import AnySuppressor
 from decisioning.suppress.basics import BasicsInOrder
 from decisioning.suppress.consent import ConsentGiven
@@ -26,7 +27,7 @@ from decisioning.suppress.empathy import NotInDistress
 from decisioning.suppress.frequency_cap import UnderCaps
 from decisioning.suppress.hold import NoOpenIssue
 from decisioning.suppress.recent_purchase import NotJustBought
-from decisioning.suppress.stopped import NotStopped
+from decisioning.suppress.stopped import NotStopped, Switch
 from tests.builders import (
     BARE,
     CUSTOMER,
@@ -179,6 +180,14 @@ def test_numbers_are_the_rulebooks() -> None:
     assert seen(story.state) == ()
     assert seen(story.state, numbers(policy())._replace(cooldown=10**12)) == ("just_bought",)
     assert seen(story.state, numbers(policy())._replace(after_resolved=10**12)) == ("just_resolved",)
+
+
+def test_what_is_stopped_by_hand_is_stopped() -> None:
+    """Beside what the rulebook stops, and whether or not the suppressor knows."""
+    halted = policy().under(Stopped(Switch(channels=("email",))))
+    story, _ = told()
+    assert seen(story.state, numbers(halted)) == ("stopped",)
+    assert seen(story.state, numbers(halted), channel="sms") == ()
 
 
 def test_a_stopped_campaign_is_known_by_its_act() -> None:

@@ -124,11 +124,13 @@ RESPECT: Final = Board(
         ]),
         Row("The rulebook", [
             Panel("The rulebook that decides", "Two lines with different digests for long: a worker did not follow.",
-                  {"": "decisioning_rulebook_info"}, kind="table", width=12),
+                  {"": "decisioning_rulebook_info"}, kind="table", width=9),
             Panel("Rulebooks refused", "1 while the newest one of a source is refused; the last good one decides.",
-                  {"{{source}}": "max by (source) (decisioning_rulebook_error)"}, width=6),
+                  {"{{source}}": "max by (source) (decisioning_rulebook_error)"}, width=5),
+            Panel("Stops pulled by hand", "Those that stand; `decisioning stops` says whose and why.",
+                  {"stops": "max (decisioning_stops)"}, width=5),
             Panel("Clauses that could not be judged", "Each kept us silent; the author should know.",
-                  {"{{clause}}": grown("rule_errors_total", "clause")}, width=6),
+                  {"{{clause}}": grown("rule_errors_total", "clause")}, width=5),
         ]),
     ],
 )  # fmt: skip

@@ -325,7 +325,7 @@ async def test_a_stop_holds_under_every_rulebook(shop: Shop) -> None:
     assert shop.said == ["channel sms is stopped, by anna: because"]
     assert shop.books.shown()["stops"] == ["channel sms, by anna: because"]
     assert shop.count("stops") == 1
-    series = 'decisions_total{class="marketing",outcome="recall",reason="stopped.channel"}'
+    series = 'decisions_total{channel="sms",class="marketing",outcome="recall",reason="stopped.channel"}'
     assert f"decisioning_{series} 0.0" in shop.metrics.render().decode()
     await shop.write(book("2") + b"respect: {stopped: {channels: [fax]}}\n")
     await shop.publish(book("7"))
