@@ -62,12 +62,13 @@ rules: $(READY) ## Check the rulebooks and play their cases
 mutate: $(READY) ## Change each rule and number of the rulebooks in turn: some case must notice
 	$(BIN)/decisioning mutate $(RULES)
 
-generated: $(READY) ## Write the JSON Schemas, the AsyncAPI document, the tables of rules/README.md and the manifests anew
+generated: $(READY) ## Write the JSON Schemas, the AsyncAPI document, tables, manifests and dashboards anew
 	$(BIN)/decisioning schema rulebook cases --write rules/schema
 	$(BIN)/decisioning schema event decision asyncapi --write contract
 	$(BIN)/decisioning tables rules/README.md
 	$(BIN)/python -m tests.deploy.manifests
 	$(BIN)/decisioning api document > contract/openapi.json
+	$(BIN)/python -m deploy.grafana.build
 
 lint: $(READY) ## Check the style
 	$(BIN)/ruff check .

@@ -71,6 +71,7 @@ CORE = [
     "moves",
     "engine",
     "replay",
+    "audit",
     "cases.model",
     "cases.words",
     "cases.script",
@@ -96,7 +97,9 @@ SHELL = [
     "streaming.dead_letter",
     "streaming.asyncapi",
     "streaming.admit",
+    "streaming.logs",
     "streaming.metrics",
+    "streaming.vitals",
     "streaming.http",
     "streaming.broadcast",
     "streaming.broker",
@@ -117,6 +120,7 @@ SHELL = [
     "streaming.stopping",
     "streaming.letterbox",
     "streaming.operate",
+    "streaming.auditor",
     "streaming.worker",
     "streaming.api.*",
     "streaming.api",
@@ -132,7 +136,8 @@ SHELL = [
     "__main__",
 ]
 BEHIND_THE_WALL = {
-    "faust", "mode", "aiokafka", "aiohttp", "rocksdict", "prometheus_client", "confluent_kafka", "uvloop", "rich",
+    "faust", "mode", "aiokafka", "aiohttp", "rocksdict", "prometheus_client", "structlog", "confluent_kafka", "uvloop",
+    "rich",
     "os", "time", "random", "secrets", "logging", "io", "socket", "pathlib", "asyncio", "threading", "subprocess",
     "tempfile", "shutil", "signal", "sqlite3", "urllib", "http", "ctypes", "datetime.now",
 }  # fmt: skip

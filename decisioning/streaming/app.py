@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -19,35 +20,36 @@ from typing import Any, Final, NoReturn, cast
 import uvloop
 from prometheus_client import CollectorRegistry
 
+from decisioning.audit import RULES
 from decisioning.catalogue import Catalogue
 from decisioning.errors import EventRejected, Fault, RulebookError
 from decisioning.policy import Policy
 from decisioning.streaming import adopt as adoption
-from decisioning.streaming import erasure, rulebooks, shipped, topics
+from decisioning.streaming import erasure, logs, rulebooks, shipped, topics
 from decisioning.streaming.acls import acls, render_acls
 from decisioning.streaming.api import Service
+from decisioning.streaming.auditor import Auditor
 from decisioning.streaming.broadcast import Broadcast
 from decisioning.streaming.chassis.config import ChassisConfig
 from decisioning.streaming.chassis.job import Output, Record
 from decisioning.streaming.chassis.producer import Producer
 from decisioning.streaming.chassis.transport import App, build, serve
+from decisioning.streaming.chassis.watchdog import say, supervise
 from decisioning.streaming.http import HttpServer, Readiness
-from decisioning.streaming.labels import possible
+from decisioning.streaming.labels import shown
 from decisioning.streaming.letters import Letters
-from decisioning.streaming.metrics import Labels, Metrics
+from decisioning.streaming.metrics import Labels, Metrics, Part
 from decisioning.streaming.preflight import configured, preflight
 from decisioning.streaming.rulebooks import RulebookFile, Rulebooks
 from decisioning.streaming.settings import Settings, kafka_options, load
 from decisioning.streaming.strimzi import render_strimzi
+from decisioning.streaming.vitals import Signs, Vitals, gauge, ready
 from decisioning.streaming.watch import Watch
 from decisioning.streaming.worker import EVENT_TYPES, KEPT, Worker
 
 EXIT_INPUT = 1
-SILENT_SECONDS: Final = 10.0
-"""Without an answer of Kafka for so long a worker is not ready; a fetch that finds nothing is answered within 5."""
 WAKES_AT_ONCE: Final = 256
 """Wakes that a worker has under way at once, all lanes together: what an event may have to wait for."""
-_GAUGE_SECONDS = 1.0
 
 
 def main() -> int:
@@ -59,6 +61,7 @@ def main() -> int:
     found = _read(file)
     if found is None:
         return EXIT_INPUT
+    logs.configure(settings.log_format, settings.log_key.get_secret_value() if settings.log_key else None)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # also for the consumer's thread
     return asyncio.run(_work(settings, file, found[1]))
 
@@ -188,9 +191,10 @@ def labels_of(settings: Settings, policy: Policy) -> Labels:
     """Every label value that a worker can show, so that its series start at zero."""
     return Labels(
         types=EVENT_TYPES,
-        decisions=possible(policy),
+        decisions=shown(policy),
         codes=list(Fault),
         topics=[*topics.lane_topics(settings), *_read_whole(settings)],
+        forbidden=RULES,
     )
 
 
@@ -201,28 +205,33 @@ def _read_whole(settings: Settings) -> list[str]:
 
 async def _work(settings: Settings, file: RulebookFile, first: Policy) -> int:
     for name in await preflight(settings):
-        _say(f"topic {name}: its configuration was not checked, for we may not describe it; allow DescribeConfigs")
+        say(f"topic {name}: its configuration was not checked, for we may not describe it; allow DescribeConfigs")
     metrics = Metrics(CollectorRegistry(), labels_of(settings, first))
     watch = Watch(metrics)
     within = erasure.within(erasure.traces(topics.plan(settings), await configured(settings)))
-    worker = Worker(first, settings, metrics, took=watch.read, erased_within=within)
+    auditor = Auditor(metrics)
+    worker = Worker(first, settings, metrics, took=watch.read, erased_within=within, audit=auditor.sent)
     app = build(worker, config_of(settings), watch)
     letters = Letters(settings, partial(_post, app), partial(_owns_letters, app), KEPT)
-    followed = Rulebooks(settings, file, first, metrics, use=worker.follow, say=_say)
+    followed = Rulebooks(settings, file, first, metrics, use=worker.follow, say=say)
     broadcast = Broadcast(
         settings,
         _read_whole(settings),
         apply=partial(_take_in, worker, followed, metrics),
         refuse=lambda record, error: _refuse(letters, metrics, record, error),
     )
+    vitals = Vitals(settings.session_timeout_ms / 1000, settings.commit_interval_ms / 1000, time.monotonic())
     server = HttpServer(
         settings.http_host,
         settings.http_port,
         render=metrics.render,
-        readiness=lambda: _readiness(broadcast, followed, app),
+        readiness=partial(_readiness, vitals, broadcast, followed, app),
     )
-    async with server, Service(settings, app, worker, metrics, _say):
-        _say(f"http://{server.host}:{server.port}/metrics")
+    async with server, Service(settings, app, worker, metrics, say):
+        say(f"http://{server.host}:{server.port}/metrics")
+        signs = partial(_signs, broadcast, followed, app)
+        gauges = supervise(gauge(metrics, signs, vitals, app.chassis.topics), lambda: "the gauges")
+        audit = supervise(auditor.run(), lambda: "the audit")
         letters.start()  # first: what an earlier run published is forgotten while the rest is still being read
         followed.start()
         broadcast.start()
@@ -230,19 +239,16 @@ async def _work(settings: Settings, file: RulebookFile, first: Policy) -> int:
         await followed.settled()
         code = EXIT_INPUT if followed.orphaned else 0
         if code:
-            _say("\n".join([*followed.orphaned, f"publish a good rulebook `{followed.name}`, or withdraw this one"]))
+            say("\n".join([*followed.orphaned, f"publish a good rulebook `{followed.name}`, or withdraw this one"]))
         else:
-            gauges = asyncio.create_task(_gauge(app, metrics))
-            await serve(app, on_ready=lambda: _say("ready"))
-            gauges.cancel()
+            await serve(app, on_ready=lambda: say("ready"))
+        gauges.cancel()
+        audit.cancel()
+        auditor.look()
         await broadcast.stop()
         await followed.stop()
         await letters.stop()
     return code
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _take_in(worker: Worker, followed: Rulebooks, metrics: Metrics, record: Record) -> None:
@@ -267,29 +273,31 @@ def _owns_letters(app: App) -> bool:
     return not app.should_stop and 0 in app.progress.assigned
 
 
-def _readiness(broadcast: Broadcast, followed: Rulebooks, app: App) -> Readiness:
-    progress = app.progress
-    silent = broadcast.silent_for > SILENT_SECONDS
-    return Readiness(
-        broadcast.ready.is_set() and progress.restored and not silent and not app.disk.closed,
-        {
-            "broker": "silent" if silent else "answers",
-            "catalogue": broadcast.remaining,
-            "disk": app.disk.reason or "has room",
-            "rulebook": followed.shown(),
-            "restored": progress.restored,
-            "lanes": len(progress.assigned),
-            "lag": sum(progress.lag.values()),
-        },
+def _signs(broadcast: Broadcast, followed: Rulebooks, app: App) -> Signs:
+    return Signs(
+        app.progress,
+        silent_for=broadcast.silent_for,
+        reading=not broadcast.ready.is_set(),
+        full=app.disk.closed,
+        free=app.disk.free,
+        refused=bool(followed.faults),
     )
 
 
-async def _gauge(app: App, metrics: Metrics) -> None:
-    """What is a level and not a happening, looked up now and then."""
-    while True:
-        progress = app.progress
-        metrics.lanes.set(len(progress.assigned))
-        metrics.disk_free.set(app.disk.free)
-        for topic in app.chassis.topics:
-            metrics.lag.set(sum(count for (name, _), count in progress.lag.items() if name == topic), topic)
-        await asyncio.sleep(_GAUGE_SECONDS)
+def _readiness(vitals: Vitals, broadcast: Broadcast, followed: Rulebooks, app: App) -> Readiness:
+    signs = _signs(broadcast, followed, app)
+    trouble = vitals.look(signs, time.monotonic())
+    return Readiness(
+        ready(trouble),
+        {
+            "trouble": sorted(trouble),
+            "broker": "silent" if Part.BROKER in trouble else "answers",
+            "catalogue": broadcast.remaining,
+            "disk": app.disk.reason or "has room",
+            "rulebook": followed.shown(),
+            "restored": signs.progress.restored,
+            "restoring": signs.progress.remaining,
+            "lanes": len(signs.progress.assigned),
+            "lag": sum(signs.progress.lag.values()),
+        },
+    )

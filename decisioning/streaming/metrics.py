@@ -2,7 +2,7 @@
 
 The next metric is one line of the table. Names are `decisioning_*` in base units (seconds, bytes). Label values are
 handed in and pre-set to zero, so that a rate has a beginning; children are cached, because finding one costs more than
-counting. No label carries what a sender may choose freely: an unlisted event type is counted as `other`.
+counting. No label carries what a sender may choose freely: an unlisted event type or channel is counted as `other`.
 """
 
 from __future__ import annotations
@@ -44,6 +44,25 @@ class Result(StrEnum):
     REFUSED = "refused"  # a dead letter
 
 
+class Audited(StrEnum):
+    """What the audit did with a contact: the label `result` of `decisioning_audited_contacts_total`."""
+
+    CHECKED = "checked"  # looked at after it was sent
+    MISSED = "missed"  # more went out than it could look at
+
+
+class Part(StrEnum):
+    """What a worker leans on: the label `part` of `decisioning_trouble`."""
+
+    BROKER = "broker"  # Kafka is silent
+    CATALOGUE = "catalogue"  # products and rulebooks are not read to their end
+    LANES = "lanes"  # joining the group, or restoring
+    DISK = "disk"  # no room: no events are taken
+    PROGRESS = "progress"  # work waits and nothing is finished or committed
+    LEASE = "lease"  # the process stood still for so long that another may have taken over
+    RULEBOOK = "rulebook"  # the newest one is refused, the last good one decides
+
+
 class Source(StrEnum):
     """Where a rulebook comes from: the label `source` of the metrics of rulebooks."""
 
@@ -59,15 +78,19 @@ class Load(StrEnum):
 
 
 class Labels(NamedTuple):
-    """The label values that are there from the start; `decisions` holds (outcome, class, reason), those that can occur.
+    """The label values that are there from the start; `decisions` holds (outcome, class, channel, reason), those that
+    can occur.
 
-    A class is "" where a decision has none (holds). A scrape costs about 30 us a series, so leave out what cannot be.
+    Class and channel are "" where a decision has none (holds). A scrape costs about 5 us a series, so leave out what
+    cannot be.
     """
 
     types: Iterable[str]
-    decisions: Iterable[tuple[str, str, str]]
+    decisions: Iterable[tuple[str, str, str, str]]
     codes: Iterable[str]
     topics: Iterable[str]
+    forbidden: Iterable[str] = ()
+    """What a contact may break: the rules of the audit."""
 
 
 _M = TypeVar("_M", bound=Counter | Gauge | Histogram)
@@ -75,25 +98,36 @@ _Preset = Callable[[Labels], Iterable[tuple[str, ...]]]
 
 
 class _Family(Generic[_M]):
-    """One metric with its children by label values. `closed`: values that were not pre-set are counted as `other`."""
+    """One metric with its children by label values. `closed`: labels whose values are counted as `other` where they
+    were not shown before."""
 
     def __init__(
-        self, metric: _M, labels: tuple[str, ...], preset: Iterable[tuple[str, ...]] | None, closed: bool
+        self, metric: _M, labels: tuple[str, ...], preset: Iterable[tuple[str, ...]] | None, closed: tuple[str, ...]
     ) -> None:
         self._metric: _M = metric
         self._labels = labels
-        self._closed = False
+        self._closed = frozenset(map(labels.index, closed))
         self._children: dict[tuple[str, ...], _M] = {}
-        for values in preset or ([()] if not labels else []):
-            self._child(tuple(map(str, values)))
-        self._closed = closed
-        self._known = [frozenset(column) for column in zip(*self._children, strict=True)]
+        self._known: list[set[str]] = [set() for _ in labels]
+        self.expect(preset or ([()] if not labels else []))
+
+    def expect(self, combinations: Iterable[tuple[str, ...]]) -> None:
+        """Shows these label values from now on, counters at zero: what a new rulebook can give has a beginning, too."""
+        for values in combinations:
+            texts = tuple(map(str, values))
+            for known, text in zip(self._known, texts, strict=True):
+                known.add(text)
+            self._child(texts)
 
     def _child(self, values: tuple[str, ...]) -> _M:
         found = self._children.get(values)
         if found is None:
-            if self._closed:
-                values = tuple(v if v in known else OTHER for v, known in zip(values, self._known, strict=True))
+            values = tuple(
+                OTHER if place in self._closed and value not in self._known[place] else value
+                for place, value in enumerate(values)
+            )
+            found = self._children.get(values)
+        if found is None:
             made: Any = self._metric.labels(*values) if self._labels else self._metric
             found = self._children.setdefault(values, made)
         return found
@@ -105,11 +139,6 @@ class Counts(_Family[Counter]):
     def inc(self, *values: str, by: float = 1) -> None:
         """Adds `by` under these label values, in the order of the table."""
         self._child(values).inc(by)
-
-    def expect(self, combinations: Iterable[tuple[str, ...]]) -> None:
-        """Shows these label values at zero from now on: what a new rulebook can give has a beginning, too."""
-        for values in combinations:
-            self._child(tuple(map(str, values)))
 
 
 class Level(_Family[Gauge]):
@@ -149,7 +178,7 @@ class _Row(Generic[_F]):
         labels: tuple[str, ...] = (),
         preset: _Preset | None = None,
         *,
-        closed: bool = False,
+        closed: tuple[str, ...] = (),
         buckets: tuple[float, ...] = (),
     ) -> None:
         self.family: type[_F] = family
@@ -183,11 +212,20 @@ class Metrics:
 
     events = _Row(
         Counts, "events_total", "Source records taken, by event type and what became of them.", ("type", "result"),
-        lambda known: product((*known.types, OTHER), Result), closed=True,
+        lambda known: product((*known.types, OTHER), Result), closed=("type",),
     )  # fmt: skip
     decisions = _Row(
-        Counts, "decisions_total", "Decisions published.", ("outcome", "class", "reason"), lambda known: known.decisions
-    )
+        Counts, "decisions_total", "Decisions published.", ("outcome", "class", "channel", "reason"),
+        lambda known: known.decisions, closed=("channel",),
+    )  # fmt: skip
+    forbidden = _Row(
+        Counts, "forbidden_contacts_total", "Contacts that went out though a rule forbids them: 0.", ("rule",),
+        lambda known: ((rule,) for rule in known.forbidden),
+    )  # fmt: skip
+    audited = _Row(
+        Counts, "audited_contacts_total", "Contacts that the audit looked at, or had to leave out.", ("result",),
+        lambda known: ((result,) for result in Audited),
+    )  # fmt: skip
     event_seconds = _Row(
         Spread, "event_seconds", "From an event's Kafka timestamp until its decisions are durable.", buckets=_FAST
     )
@@ -202,11 +240,20 @@ class Metrics:
     )
     unknown_references = _Row(
         Counts, "unknown_references_total", "Events that name a decision, order or case unknown to us.", ("type",),
-        lambda known: ((type_,) for type_ in (*known.types, OTHER)), closed=True,
+        lambda known: ((type_,) for type_ in (*known.types, OTHER)), closed=("type",),
+    )  # fmt: skip
+    ready = _Row(Level, "ready", "1 while /readyz says so.")
+    trouble = _Row(
+        Level, "trouble", "1 while a part keeps the worker from deciding, or from deciding by the newest rulebook.",
+        ("part",), lambda known: ((part,) for part in Part),
     )  # fmt: skip
     degraded = _Row(Counts, "degraded_customers_total", "Customers whose stored state could not be read.")
+    customers = _Row(Level, "store_customers", "Customers in this worker's lanes, as RocksDB estimates them.")
+    store_bytes = _Row(Level, "store_bytes", "Size of this worker's local stores, files and memory tables.")
     state_bytes = _Row(Spread, "state_bytes", "Size of a customer's state when it was written.", buckets=_BYTES)
+    wakes_due = _Row(Counts, "wakes_due_total", "Due wakes sent to the relay, one a customer and instant.")
     wakes = _Row(Counts, "wakes_total", "Customers woken because something they wait for was due.")
+    wake_late = _Row(Spread, "wake_late_seconds", "From the instant that was promised until the wake.", buckets=_AGES)
     slice_seconds = _Row(Spread, "slice_seconds", "Work on a slice, before it waits.", buckets=_FAST)
     slice_wait_seconds = _Row(
         Spread, "slice_wait_seconds", "Wait of a slice until all that it wrote and said is durable.", buckets=_FAST
@@ -216,6 +263,8 @@ class Metrics:
     replayed = _Row(Counts, "replayed_records_total", "Redelivered records that had been handled before.")
     intruded = _Row(Counts, "stale_writer_records_total", "Changelog records of a superseded worker, written over.")
     restored = _Row(Counts, "restored_records_total", "Changelog records read to rebuild local state.")
+    restoring = _Row(Level, "restore_remaining_records", "Changelog records still to be read before events are taken.")
+    rebalances = _Row(Counts, "rebalances_total", "Times that the consumer group shared out its partitions anew.")
     stores_set_aside = _Row(
         Counts, "stores_set_aside_total", "Damaged local stores that were set aside and restored from the changelog."
     )
@@ -225,6 +274,7 @@ class Metrics:
     outbox_bytes = _Row(Level, "outbox_bytes", "Outputs kept for repetition until their commit.")
     outbox_records = _Row(Level, "outbox_records", "Slices whose outputs are kept for repetition.")
     commits = _Row(Counts, "commits_total", "Commits of source offsets, one a partition.")
+    commit_age = _Row(Level, "commit_age_seconds", "Since all that was finished was last known to be committed.")
     lanes = _Row(Level, "lanes", "Partitions that this worker owns.")
     broadcast = _Row(Counts, "broadcast_records_total", "Catalogue and rulebook records read.", ("topic",), _topics)
     rulebook_loads = _Row(

@@ -38,7 +38,7 @@ from decisioning.policy import Policy
 from decisioning.stops import Stops, is_stop
 from decisioning.streaming.chassis.job import Record
 from decisioning.streaming.chassis.watchdog import supervise
-from decisioning.streaming.labels import possible
+from decisioning.streaming.labels import shown
 from decisioning.streaming.metrics import Load, Metrics, Source
 from decisioning.streaming.settings import Settings, kafka_options
 from decisioning.streaming.topics import TopicsError, name_of, partition_counts
@@ -253,7 +253,7 @@ class Rulebooks:
         if chosen.stamp == before.stamp and stopped == before.stopped:
             return
         self.policy = chosen.under(stopped)
-        self._metrics.decisions.expect(possible(self.policy))
+        self._metrics.decisions.expect(shown(self.policy))
         self._metrics.rulebook.only(*chosen.stamp.values())
         self._use(self.policy)
         if chosen.stamp != before.stamp:

@@ -148,6 +148,16 @@ class Settings(BaseSettings):
     api_wait_ms: _Ms = Field(
         default=2000, le=10_000, description="Milliseconds that a request waits for its decision, unless it says so."
     )
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="How log lines look: `json`, `text`, or `auto`: text at a terminal, else JSON."
+    )
+    log_key: SecretStr | None = Field(
+        default=None,
+        description="What customer ids are hashed with in log lines, the same for all workers; none = new each start.",
+    )
+    log_decisions: bool = Field(
+        default=False, description="A line for each decision, with its trace; costs about a tenth of an event."
+    )
     fetch_wait_ms: _Ms = Field(
         default=50,
         le=5000,

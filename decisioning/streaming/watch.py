@@ -52,6 +52,7 @@ class Watch:
 
     def woken(self, wakes: int) -> None:
         """Due wakes went to the relay; what becomes of them is counted when they come back."""
+        self._metrics.wakes_due.inc(by=wakes)
 
     def intruded(self, partition: int, records: int) -> None:
         """A stale writer's changelog records came after ours, and what they say is written again as it was."""

@@ -14,12 +14,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Literal, NamedTuple
 
+import structlog
 from msgspec.structs import replace
 
 from decisioning import decision as decisions
 from decisioning import holds, moves
+from decisioning.decision import Decision, Outcome
 from decisioning.engine import Step, on_event, on_relay, on_sweep, on_wake
 from decisioning.errors import EventRejected, Fault, StateTooNew
 from decisioning.event import Event, Headers
@@ -35,12 +38,14 @@ from decisioning.streaming.admit import admit
 from decisioning.streaming.chassis.job import Applied, Output, Record
 from decisioning.streaming.chassis.watchdog import STORE, crash
 from decisioning.streaming.dead_letter import Stage, dead_letter
+from decisioning.streaming.logs import Sparing, trace_of
 from decisioning.streaming.metrics import Metrics, Result
 from decisioning.streaming.settings import Settings
 from decisioning.streaming.topics import name_of, partition_of
 
 KEPT: Final = 8 * 1024 * 1024
 """How much of a value that is too large a dead letter keeps: all that a broker is likely to take."""
+_log: Final = structlog.stdlib.get_logger(__name__)
 TIDY: Final = 6 * HOUR
 """How often ended holds are looked for, so that the topic of holds does not keep them."""
 _QUIET_NS: Final = 200_000_000  # no record for so long: nothing of the newest instant is still under way
@@ -74,6 +79,7 @@ class Worker:
         clock: Callable[[], int] = wall,
         took: Callable[[int], None] = lambda timestamp: None,
         erased_within: int | None = None,
+        audit: Callable[[Output, State, Policy], None] = lambda output, state, policy: None,
     ) -> None:
         self.policy = policy
         self._sweeps = self._wanted = int(bool(policy.switch.gives()))
@@ -83,6 +89,9 @@ class Worker:
         self._wall = clock
         self._took = took
         self._erased_within = erased_within
+        self._audit = audit
+        self._log = Sparing(__name__)
+        self._log_decisions = settings.log_decisions
         self._event_clock: Literal[True, False] = settings.clock == "event"
         self._newest = 0
         self._read_at = 0
@@ -173,11 +182,15 @@ class Worker:
 
     def load(self, key: bytes, body: bytes) -> State:
         """The state that the store kept."""
-        return store.load(key, body, self._metrics.degraded.inc)
+        return store.load(key, body, partial(self._degraded, key))
 
     def damaged(self, key: bytes) -> State:
         """The state of a customer of whose record nothing can be read: service yes, marketing no."""
-        return store.damaged(key, self._metrics.degraded.inc)
+        return store.damaged(key, partial(self._degraded, key))
+
+    def _degraded(self, key: bytes) -> None:
+        self._metrics.degraded.inc()
+        self._log.warning("a customer's state cannot be read: service only", customer=key)
 
     def dump(self, key: bytes, state: State) -> bytes:
         """The bytes for the store to keep."""
@@ -221,6 +234,10 @@ class Worker:
 
     def _refuse(self, record: Record, error: EventRejected) -> tuple[Output]:
         self._metrics.dead_letters.inc(error.fault)
+        self._log.warning(
+            "dead letter", code=error.fault.value, topic=record.topic, partition=record.partition,
+            offset=record.offset, traceparent=trace_of(record.headers),
+        )  # fmt: skip
         stage = Stage.RELAY if record.topic == self._relay else Stage.EVENT
         return (dead_letter(record, error, topic=self._dead_letters, bound=KEPT, stage=stage),)
 
@@ -228,9 +245,8 @@ class Worker:
         if state is None or state.wake_at != message.due:
             return None  # it was answered in the meantime, or waits for another instant
         now = max(message.due, state.now) if self._event_clock else max(self._wall(), message.due)
-        self._metrics.wakes.inc()
         outputs: list[Output] = []
-        step = on_wake(self.policy, state, now)
+        step = self._wakened(state, message.due, now)
         state = self._said(outputs, state.subject.encode(), state, step)
         return Applied(state, step.wake_at, outputs, state.now)
 
@@ -259,22 +275,34 @@ class Worker:
             return state, self._wall()
         now = max(at, state.now if state is not None else 0)
         while state is not None and state.wake_at is not None and state.wake_at < now:
-            state = self._said(outputs, key, state, on_wake(self.policy, state, state.wake_at))
+            state = self._said(outputs, key, state, self._wakened(state, state.wake_at, state.wake_at))
         return state, now
+
+    def _wakened(self, state: State, due: int, now: int) -> Step:
+        self._metrics.wakes.inc()
+        self._metrics.wake_late.observe((now - due) / 1e6)
+        return on_wake(self.policy, state, now)
 
     def _said(
         self, outputs: list[Output], key: bytes, before: State | None, step: Step, arrived: Arrived | None = None
     ) -> State:
         for clause in step.errors:
             self._metrics.rule_errors.inc(clause)
+            self._log.warning("a clause could not be judged", clause=clause)
         for decision in step.outputs:
-            self._metrics.decisions.inc(decision.outcome, decision.class_ or "", decision.reason)
+            self._metrics.decisions.inc(
+                decision.outcome, decision.class_ or "", decision.channel or "", decision.reason
+            )
             if self._settings.output_mode == "structured":
                 value, headers = decisions.dumps(decision), _STRUCTURED
             else:
                 value, headers = decisions.dumps_binary(decision)
             headers += erasure.receipt(decision, self._wall(), self._erased_within)
             outputs.append(Output(self._decisions, key, value, headers))
+            if self._log_decisions:
+                _decided(decision)
+            if decision.outcome is Outcome.ACT:
+                self._audit(outputs[-1], step.state, self.policy)
         for scope, hold in holds.changes(before, step.state):
             said = None if hold is None else holds.dumps(step.state.subject, step.state.now, hold)
             lane = partition_of(key, self._settings.partitions)
@@ -292,6 +320,13 @@ class Worker:
             error = EventRejected(Fault.HOP_LIMIT, "handed on too often: whose is it?")
             return self._refuse(arrived.record, error)[0]
         return relay.hand_on(self._relay, to.encode(), arrived.record, arrived.came)
+
+
+def _decided(decision: Decision) -> None:
+    _log.info(
+        "decision", id=decision.id, outcome=decision.outcome.value, class_=decision.class_, channel=decision.channel,
+        reason=decision.reason, customer=decision.subject, traceparent=decision.traceparent,
+    )  # fmt: skip
 
 
 EVENT_TYPES: Final = tuple(TYPES)

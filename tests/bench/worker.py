@@ -38,7 +38,7 @@ class FullWorker(Engine):
         return more | {
             "kafka": run.kafka, "partitions": PARTITIONS, "group_id": run.name, "topic_prefix": f"{run.name}-",
             "clock": "event", "rulebook": ROOT / "rules" / "retail.yaml", "data_dir": run.data(member), "http_port": 0,
-            "disk_free_percent": 0,
+            "disk_free_percent": 0, "log_format": "text",
         }  # fmt: skip
 
     def topics(self, run: Run) -> list[NewTopic]:

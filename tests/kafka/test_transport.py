@@ -84,12 +84,12 @@ def test_whoever_may_not_come_in_is_told_why(
     """Exit code 3 within 15 seconds, one line that names the cause, and no password in it."""
     routes = {name: route.address for name, route in secured.kafka.routes.items()}
     addresses = {"right": secured.kafka.address, "inside": secured.kafka.inside, **routes}
-    settings = {**secured.settings, "kafka": addresses[way], **changed}
+    settings = {**secured.settings, "kafka": addresses[way], "log_format": "text", **changed}
     if "sasl_password_file" in changed:
         settings["sasl_password_file"] = tmp_path / "password"
         settings["sasl_password_file"].write_text(changed["sasl_password_file"])
     if settings["security_protocol"] == "PLAINTEXT":
-        settings = {"kafka": settings["kafka"]}
+        settings = {"kafka": settings["kafka"], "log_format": "text"}
     environment = {f"DECISIONING_{name.upper()}": str(content) for name, content in settings.items() if content}
     began = time.monotonic()
     done = subprocess.run(

@@ -40,7 +40,7 @@ from tests.streaming.records import Rec
 from tests.streaming.verifier import Evidence, Report, verify
 
 _DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback is never behind a proxy
-_ADDRESS: Final = re.compile(r"^http://127\.0\.0\.1:(\d+)/metrics$", re.M)
+_ADDRESS: Final = re.compile(r"http://127\.0\.0\.1:(\d+)/metrics(?:\"|$)", re.M)
 
 
 def until(condition: Callable[[], Any], seconds: float = 30.0, what: str = "it") -> Any:
@@ -107,7 +107,8 @@ class WorkerProcess:
 
     def is_ready(self) -> bool:
         """Whether it said that it takes records."""
-        return "ready\n" in self.output
+        output = self.output
+        return "ready\n" in output or '"message":"ready"}' in output
 
     def ready(self, seconds: float = 40.0) -> WorkerProcess:
         """Wait until it takes records."""
@@ -235,7 +236,7 @@ class Live:
         chosen: dict[str, object] = {
             "kafka": self.address, "partitions": self.partitions, "clock": "event", "rulebook": RETAIL,
             "data_dir": self.data(name), "http_port": 0, "fetch_wait_ms": 10, "session_timeout_ms": 1500,
-            "idle_wait_ms": 2000, "standbys": 0, "commit_interval_ms": 250,
+            "idle_wait_ms": 2000, "standbys": 0, "commit_interval_ms": 250, "log_format": "text",
         } | self._given | more  # fmt: skip
         mine = {name: content for name, content in os.environ.items() if not name.startswith(PREFIX)}
         return mine | {PREFIX + name.upper(): str(content) for name, content in chosen.items()}

@@ -13,7 +13,7 @@ from decisioning.catalogue import Catalogue
 from decisioning.policy import Policy
 from decisioning.reasons import REASONS
 from decisioning.rulebook import parse
-from decisioning.streaming.labels import may_wait, possible
+from decisioning.streaming.labels import channels, may_wait, possible, shown
 from decisioning.suppress import ORDER
 from tests.builders import RETAIL
 
@@ -69,3 +69,19 @@ def test_what_is_said_was_expected(path: Path) -> None:
     said = {(one.outcome.value, one.class_ or "", one.reason) for result in results for one in result.decisions}
     assert len(said) > 3
     assert said <= {tuple(map(str, one)) for one in possible(Policy(book, Catalogue()))}
+
+
+def test_channels_are_the_rulebooks_and_others_together() -> None:
+    """A request may name any channel: those that a rulebook lists are counted by name, all others as one."""
+    assert channels(SHIPPED) == ("email", "push", "sms")
+    listed = parse(b'rulebook: shop\nversion: "1"\nchannels: [sms, letter]\nactions: []\n', "shop")
+    assert channels(Policy(listed, Catalogue())) == ("sms", "letter")
+    acts = {channel for outcome, _, channel, _ in shown(Policy(listed, Catalogue())) if outcome == "act"}
+    assert acts == {"sms", "letter", "other"}
+    assert {channel for outcome, _, channel, _ in shown(SHIPPED) if outcome == "hold"} == {""}
+
+
+def test_a_scrape_stays_small() -> None:
+    """Every combination is shown once: some hundreds, at 5 us each."""
+    every = list(shown(SHIPPED))
+    assert len(every) == len(set(every)) < 1000

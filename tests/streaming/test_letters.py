@@ -16,12 +16,12 @@ from aiokafka.errors import ProducerClosed
 from aiokafka.structs import OffsetAndMetadata
 
 from decisioning.errors import EventRejected, Fault
-from decisioning.streaming.app import SILENT_SECONDS
 from decisioning.streaming.broadcast import Broadcast
 from decisioning.streaming.broker import Broker, start_broker
 from decisioning.streaming.chassis.job import Output, Record
 from decisioning.streaming.letters import KEPT_BYTES, KEPT_LETTERS, Letters
 from decisioning.streaming.settings import Settings
+from decisioning.streaming.vitals import SILENT_SECONDS
 from tests.streaming.live import Live, until
 from tests.streaming.records import Rec, record
 

@@ -9,17 +9,19 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from decisioning.streaming.metrics import OTHER, Labels, Metrics, Result, _Row
+from decisioning.streaming.metrics import OTHER, Labels, Metrics, Part, Result, _Row
 
 LABELS = Labels(
     types=("purchase.completed", "contact.requested"),
     decisions=[
-        ("act", "marketing", "allowed.clear"),
-        ("suppress", "marketing", "consent.missing"),
-        ("hold", "", "x.y"),
+        ("act", "marketing", "sms", "allowed.clear"),
+        ("act", "marketing", OTHER, "allowed.clear"),
+        ("suppress", "marketing", "sms", "consent.missing"),
+        ("hold", "", "", "x.y"),
     ],
     codes=("not_json", "too_large"),
     topics=("purchases", "orders"),
+    forbidden=("consent",),
 )
 
 
@@ -65,6 +67,9 @@ def test_known_labels_stand_at_zero_before_anything_happens(metrics: Metrics) ->
         assert _value(metrics, "decisions_total", *labels) == 0
     assert _value(metrics, "dead_letters_total", "too_large") == 0
     assert _value(metrics, "lag_records", "orders") == 0
+    assert _value(metrics, "forbidden_contacts_total", "consent") == 0
+    assert {_value(metrics, "audited_contacts_total", one) for one in ("checked", "missed")} == {0}
+    assert {_value(metrics, "trouble", part.value) for part in Part} == {0}
     assert _value(metrics, "replayed_records_total") == 0
     assert _value(metrics, "event_seconds_count") == 0
     assert not [name for name, _ in _samples(metrics) if name.endswith("_created")]
@@ -74,13 +79,13 @@ def test_each_kind_of_family_says_what_it_is_told(metrics: Metrics) -> None:
     """Counters add, gauges hold the last level, histograms fill their buckets."""
     metrics.events.inc("purchase.completed", Result.APPLIED)
     metrics.events.inc("purchase.completed", Result.APPLIED, by=4)
-    metrics.decisions.inc("act", "marketing", "allowed.clear")
+    metrics.decisions.inc("act", "marketing", "sms", "allowed.clear")
     metrics.lag.set(7, "orders")
     metrics.lag.set(3, "orders")
     metrics.event_seconds.observe(0.004)
     metrics.slice_wait_seconds.observe(0.2)
     assert _value(metrics, "events_total", "purchase.completed", "applied") == 5
-    assert _value(metrics, "decisions_total", "act", "marketing", "allowed.clear") == 1
+    assert _value(metrics, "decisions_total", "act", "marketing", "sms", "allowed.clear") == 1
     assert _value(metrics, "lag_records", "orders") == 3
     assert _value(metrics, "event_seconds_bucket", "0.0025") == 0
     assert _value(metrics, "event_seconds_bucket", "0.005") == 1
@@ -92,24 +97,30 @@ def test_a_senders_words_never_become_a_label(metrics: Metrics) -> None:
     for number in range(1000):
         metrics.events.inc(f"jane.doe.{number}@example.com", Result.SKIPPED)
         metrics.unknown_references.inc(f"invented.{number}")
+        metrics.decisions.inc("act", "marketing", f"tel:{number}", "allowed.clear")
     assert _value(metrics, "events_total", OTHER, "skipped") == 1000
     assert _value(metrics, "unknown_references_total", OTHER) == 1000
+    assert _value(metrics, "decisions_total", "act", "marketing", OTHER, "allowed.clear") == 1000
     assert b"jane" not in metrics.render()
+    assert b"tel:" not in metrics.render()
     assert len(metrics.events._children) == 3 * len(Result)
 
 
 def test_a_new_reason_of_a_rulebook_is_counted_under_its_name(metrics: Metrics) -> None:
     """Reasons come from the rulebook's author, and a reloaded rulebook may bring new ones."""
-    metrics.decisions.inc("suppress", "marketing", "ineligible.too_young")
-    assert _value(metrics, "decisions_total", "suppress", "marketing", "ineligible.too_young") == 1
+    metrics.decisions.inc("suppress", "marketing", "sms", "ineligible.too_young")
+    assert _value(metrics, "decisions_total", "suppress", "marketing", "sms", "ineligible.too_young") == 1
 
 
 def test_what_may_come_can_be_shown_later(metrics: Metrics) -> None:
     """A rulebook that is loaded while we run brings names: zero from now on, and what was counted stays."""
-    metrics.decisions.inc("act", "marketing", "allowed.clear")
-    metrics.decisions.expect([("act", "marketing", "allowed.clear"), ("suppress", "survey", "ineligible.too_young")])
-    assert _value(metrics, "decisions_total", "act", "marketing", "allowed.clear") == 1
-    assert _value(metrics, "decisions_total", "suppress", "survey", "ineligible.too_young") == 0
+    metrics.decisions.inc("act", "marketing", "sms", "allowed.clear")
+    metrics.decisions.expect(
+        [("act", "marketing", "sms", "allowed.clear"), ("suppress", "survey", "fax", "ineligible.too_young")]
+    )
+    metrics.decisions.inc("suppress", "survey", "fax", "ineligible.too_young", by=0)
+    assert _value(metrics, "decisions_total", "act", "marketing", "sms", "allowed.clear") == 1
+    assert _value(metrics, "decisions_total", "suppress", "survey", "fax", "ineligible.too_young") == 0
 
 
 def test_rulebooks_are_counted_from_zero(metrics: Metrics) -> None:

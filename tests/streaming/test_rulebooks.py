@@ -17,7 +17,7 @@ from decisioning.errors import RulebookError
 from decisioning.lint import check
 from decisioning.policy import Policy
 from decisioning.stops import Stop, What, Word, dumps, key_of
-from decisioning.streaming.labels import possible
+from decisioning.streaming.labels import shown
 from decisioning.streaming.metrics import Labels, Metrics
 from decisioning.streaming.rulebooks import TOPIC, RulebookFile, Rulebooks, build
 from decisioning.streaming.settings import Settings
@@ -145,7 +145,7 @@ class Shop:
         self.used: list[Policy] = []
         self.said: list[str] = []
         first = build(file.read(), str(file.path), Catalogue())
-        self.metrics = Metrics(CollectorRegistry(), Labels((), possible(first), (), ()))
+        self.metrics = Metrics(CollectorRegistry(), Labels((), shown(first), (), ()))
         self.books = Rulebooks(
             Settings(**settings), file, first, self.metrics,
             use=self._use, say=self.said.append,
@@ -294,7 +294,7 @@ async def test_another_name_in_the_file_asks_for_a_restart_where_the_topic_is_fo
 
 async def test_names_of_a_new_rulebook_stand_at_zero(shop: Shop) -> None:
     """An author's own limit is a reason; its rate has a beginning from the moment it can be given."""
-    series = 'decisions_total{class="marketing",outcome="suppress",reason="frequency_cap.fortnight"}'
+    series = 'decisions_total{channel="sms",class="marketing",outcome="suppress",reason="frequency_cap.fortnight"}'
     assert series not in shop.metrics.render().decode()
     await shop.write(book("2") + b"respect: {frequency_cap: {caps: [{name: fortnight, limit: 2, per: 14d}]}}\n")
     assert f"decisioning_{series} 0.0" in shop.metrics.render().decode()
@@ -325,7 +325,7 @@ async def test_a_stop_holds_under_every_rulebook(shop: Shop) -> None:
     assert shop.said == ["channel sms is stopped, by anna: because"]
     assert shop.books.shown()["stops"] == ["channel sms, by anna: because"]
     assert shop.count("stops") == 1
-    series = 'decisions_total{class="marketing",outcome="recall",reason="stopped.channel"}'
+    series = 'decisions_total{channel="sms",class="marketing",outcome="recall",reason="stopped.channel"}'
     assert f"decisioning_{series} 0.0" in shop.metrics.render().decode()
     await shop.write(book("2") + b"respect: {stopped: {channels: [fax]}}\n")
     await shop.publish(book("7"))

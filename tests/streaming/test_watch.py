@@ -32,8 +32,10 @@ def test_the_rest_is_counted_as_it_is_told() -> None:
     watch.committed(2)
     watch.outbox(1, 512)
     watch.set_aside(3)
+    watch.woken(2)
     assert registry.get_sample_value("decisioning_replayed_records_total") == 3
     assert registry.get_sample_value("decisioning_restored_records_total") == 40
     assert registry.get_sample_value("decisioning_commits_total") == 2
     assert registry.get_sample_value("decisioning_stores_set_aside_total") == 1
     assert registry.get_sample_value("decisioning_outbox_bytes") == 512
+    assert registry.get_sample_value("decisioning_wakes_due_total") == 2

@@ -102,7 +102,10 @@ def test_a_request_becomes_a_decision_under_its_customers_key() -> None:
     (output,) = bench.take(record(asked("2026-03-02T12:00:00Z"), topic="contact-requests"))
     assert (output.topic, output.key) == ("decisions", b"c-1")
     assert outcomes([output]) == [("act", "allowed.clear", "2026-03-02T12:00:00Z")]
-    assert bench.count("decisions_total", outcome="act", **{"class": "marketing"}, reason="allowed.clear") == 1
+    assert (
+        bench.count("decisions_total", outcome="act", **{"class": "marketing"}, channel="other", reason="allowed.clear")
+        == 1
+    )
 
 
 def test_binary_mode_puts_the_attributes_into_headers() -> None:

@@ -77,6 +77,14 @@ class Partitions(FaustStore):  # type: ignore[misc]  # Faust is untyped here
         say(line)
         self.app.observer.set_aside(partition)
 
+    def keys(self, partitions: Iterable[int]) -> int:
+        """Keys in the stores of these partitions, as RocksDB estimates them; none in one that is closed."""
+        return sum(self._open[number].footprint().keys for number in partitions if number in self._open)
+
+    def size(self) -> int:
+        """Bytes of all local stores that are open, those of standbys too."""
+        return sum(store.footprint().bytes for store in self._open.values())
+
     def persisted_offset(self, tp: TP) -> int | None:
         """Last changelog offset that the local store of `tp` holds."""
         return self.store(tp.partition).offset

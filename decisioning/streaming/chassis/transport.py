@@ -16,10 +16,9 @@ import asyncio
 import gc
 import logging
 import signal
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import faust
 import uvloop
@@ -39,6 +38,7 @@ from decisioning.streaming.chassis.job import Job, Output
 from decisioning.streaming.chassis.lane import Lane
 from decisioning.streaming.chassis.observer import Observer, Silent
 from decisioning.streaming.chassis.producer import Producer
+from decisioning.streaming.chassis.progress import Progress, progress_of
 from decisioning.streaming.chassis.reader import read_stretch
 from decisioning.streaming.chassis.recovery import Flow
 from decisioning.streaming.chassis.slices import Slicer
@@ -61,19 +61,6 @@ M = TypeVar("M")
 S = TypeVar("S")
 
 _YOUNG = 50_000  # objects
-
-
-class Progress(NamedTuple):
-    """How far a worker is: what a readiness check asks."""
-
-    assigned: tuple[int, ...]
-    """Lanes that are open."""
-    restored: bool
-    """Whether the last assignment is restored and its lanes are open (also with none assigned)."""
-    lag: dict[tuple[str, int], int]
-    """Records in the log and not finished, by topic partition."""
-    commit_age: float
-    """Seconds since all that was finished was last known to be committed."""
 
 
 class Fetcher(FaustFetcher):  # type: ignore[misc]  # Faust is untyped here
@@ -294,10 +281,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
     @property
     def progress(self) -> Progress:
         """How far this worker is."""
-        lanes, topics = list(self.slicer.lanes.values()), self.chassis.topics
-        lag = {(topic, lane.number): n for lane in lanes for topic, n in zip(topics, lane.lag(), strict=True)}
-        age = 0.0 if self._consumer is None else time.monotonic() - self._consumer.committed_at
-        return Progress(tuple(lane.number for lane in lanes), self._restored.is_set(), lag, age)
+        return progress_of(self, self._restored.is_set())
 
 
 def build(job: Job[M, S], config: ChassisConfig, observer: Observer | None = None) -> App:

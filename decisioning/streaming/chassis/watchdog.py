@@ -30,7 +30,7 @@ from decisioning.streaming.chassis.store import StoreError
 
 __all__ = [
     "CONSUMER_GROUP", "FENCED", "FETCHING", "GAP", "GROUP", "SEND", "STALL", "STORE", "TOPICS", "UNKNOWN",
-    "UNREACHABLE", "Watchdog", "crash", "explain", "say", "supervise",
+    "UNREACHABLE", "Watchdog", "crash", "explain", "say", "speak", "supervise",
 ]  # fmt: skip
 
 UNREACHABLE, UNKNOWN, GAP, STORE, SEND, STALL, TOPICS, GROUP, FENCED = 3, 70, 72, 73, 74, 75, 76, 77, 78
@@ -42,15 +42,29 @@ FETCHING = "the fetch loop"
 """Where an error of reading comes from, for `explain`."""
 
 
+_how: Callable[[str, str], str] = lambda level, line: line  # noqa: E731 - replaced by `speak`
+
+
+def speak(how: Callable[[str, str], str]) -> None:
+    """From now on lines look as `how` makes them of a level and a text. It must take no lock: a process that stands
+    still says its last words, too."""
+    global _how
+    _how = how
+
+
 def crash(code: int, line: str) -> NoReturn:
     """End this process now: `line` on stderr, exit code `code`, nothing committed, nothing flushed."""
-    print(f"crash {code}: {line}", file=sys.stderr, flush=True)
-    os._exit(code)
+    line = f"crash {code}: {line}"
+    try:
+        line = _how("critical", line)
+    finally:
+        print(line, file=sys.stderr, flush=True)
+        os._exit(code)
 
 
-def say(line: str) -> None:
+def say(line: str, level: str = "info") -> None:
     """One line for the operator, on stderr: something that mends itself."""
-    print(line, file=sys.stderr, flush=True)
+    print(_how(level, line), file=sys.stderr, flush=True)
 
 
 def explain(error: BaseException, where: str) -> tuple[int, str]:

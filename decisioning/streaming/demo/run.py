@@ -140,6 +140,7 @@ def _settings(folder: Path, **more: Any) -> Settings:
         data_dir=folder / "data",
         http_host="127.0.0.1",
         http_port=_free_port(),
+        log_format="text",
         **more,
     )
 

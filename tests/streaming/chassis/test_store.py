@@ -183,3 +183,17 @@ def test_damage_in_the_middle_is_no_end(tmp_path: Path) -> None:
     with pytest.raises(StoreDamaged):
         list(store.scan(b"k"))
     assert (tmp_path / "s" / "DAMAGED").exists()
+
+
+def test_a_store_knows_how_much_it_holds(tmp_path: Path) -> None:
+    """Without a look at every key: what was written counts, in memory as on the disk."""
+    store = opened(tmp_path)
+    empty = store.footprint()
+    batch = store.batch()
+    for number in range(100):
+        batch.put(raw_key(b"k%d" % number), bytes(1000))
+    store.write(batch, 100)
+    full = store.footprint()
+    assert full.keys - empty.keys in (100, 101)
+    assert full.bytes - empty.bytes > 100 * 1000
+    store.close()
