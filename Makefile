@@ -13,7 +13,7 @@ COMPILE := uv pip compile --python-version 3.11 --universal --generate-hashes --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-long faults soak bench rules mutate generated lint types check-deploy sbom audit format lock clean
+.PHONY: help install demo test test-long faults soak bench rules mutate generated lint types browser pictures check-deploy sbom audit format lock clean
 
 help: ## Show what there is to do
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,6 +97,17 @@ $(CHECKS)/.ready: deploy/checks.lock $(READY)
 	@$(PIP) --python $(CHECKS) install --require-hashes --requirement deploy/checks.lock
 	@touch $@
 
+browser: $(READY) ## Get a headless Chromium (Debian's, by apt), in which the console is tested
+	@$(PIP) install --no-compile --require-hashes --requirement tests/streaming/api/console/browser.lock
+	@if ! $(BIN)/python -m tests.streaming.api.console.browser; then \
+	  sudo=$$(test "$$(id -u)" = 0 || echo sudo); \
+	  $$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends chromium-headless-shell; \
+	fi
+	@$(BIN)/python -m tests.streaming.api.console.browser
+
+pictures: $(READY) ## Take the README's pictures of the console anew (after `make browser`)
+	@$(BIN)/python -m tests.streaming.api.console.pictures
+
 format: $(READY) ## Put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -106,6 +117,7 @@ lock: ## Resolve the lock files anew from pyproject.toml (needs uv)
 	$(COMPILE) --extra holidays --group dev --output-file requirements.lock pyproject.toml
 	$(COMPILE) --extra holidays --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml
 	$(COMPILE) --group checks --output-file deploy/checks.lock
+	$(COMPILE) --group browser --constraint requirements.lock --output-file tests/streaming/api/console/browser.lock
 	$(COMPILE) --group build --constraint requirements.lock --output-file deploy/build.lock
 
 clean: ## Remove everything that was made here

@@ -60,10 +60,14 @@ _NOT_ASKED_AGAIN: Final = {
 """The same where a family that usually waits refused: nobody asks again by itself then."""
 
 _AS_TOLD: Final = "the rulebook or the facts that this reason reads change"
+_BEHIND_IT: Final = "time ends this, but behind it stands another rule that time does not end"
 
 
-def change(reason: str, *, waits: bool = True) -> str:
-    """What would have to happen for this reason to fall away before its time; `waits`: it is asked again by itself."""
+def change(reason: str, *, waits: bool = True, ends: bool = True) -> str:
+    """What would have to happen for this reason to fall away before its time; `waits`: it is asked again by itself;
+    `ends`: there is an instant from which on all would be allowed."""
+    if not ends and CHANGES.get(reason, CHANGES.get(reason.split(".")[0])) == _ONLY_TIME:
+        return _BEHIND_IT
     refused = None if waits else _NOT_ASKED_AGAIN.get(reason.split(".")[0])
     return refused or CHANGES.get(reason) or CHANGES.get(reason.split(".")[0]) or _AS_TOLD
 
@@ -152,7 +156,8 @@ def _verdict(verdict: Verdict) -> Iterator[str]:
         yield f"      allowed from:   {_time(verdict.allowed_from)}, if nothing else happens"
     else:
         yield "      allowed from:   not by the passing of time"
-    yield f"      or else:        {change(verdict.reason, waits=verdict.verdict is Outcome.DEFER)}"
+    ends = verdict.allowed_from is not None
+    yield f"      or else:        {change(verdict.reason, waits=verdict.verdict is Outcome.DEFER, ends=ends)}"
 
 
 def _facts(facts: Mapping[str, object]) -> str:

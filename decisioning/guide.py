@@ -16,7 +16,7 @@ from decisioning.actions import ActionRule
 from decisioning.payload import TYPES
 from decisioning.reasons import OPEN, REASONS
 from decisioning.suppress import ORDER
-from decisioning.suppress.base import EVERY_CLASS, AnySuppressor
+from decisioning.suppress.base import EVERY_CLASS, AnySuppressor, Rule
 from decisioning.vocabulary import BUILT_IN, TRIGGERS, fields
 
 Row = tuple[str, ...]
@@ -66,7 +66,7 @@ def actions() -> str:
 def events() -> str:
     """Every event type: its topic, what happened, its fields."""
     rows = [
-        (f"`{type_}`", topic, _sentence(model.__doc__), ", ".join(_field(one) for one in msgspec.structs.fields(model)))
+        (f"`{type_}`", topic, sentence(model.__doc__), ", ".join(_field(one) for one in msgspec.structs.fields(model)))
         for type_, (topic, model) in TYPES.items()
     ]
     return _table(("event", "topic", "what happened", "its data (`?`: may be left out)"), rows)
@@ -93,11 +93,11 @@ def _lines(rows: Iterable[Row]) -> Iterator[str]:
 
 
 def _words(one: type[AnySuppressor]) -> str:
-    return _sentence(one.__doc__)
+    return sentence(one.__doc__)
 
 
-def _sentence(text: str | None) -> str:
-    """The first paragraph of a docstring."""
+def sentence(text: str | None) -> str:
+    """The first paragraph of a docstring: what a rule or an event is, in its own words."""
     return (text or "").strip().partition("\n\n")[0]
 
 
@@ -114,9 +114,14 @@ def _numbers(one: type[AnySuppressor]) -> str:
     """The defaults, as an author writes them."""
     if one.shape.model_json_schema().get("type") == "array":
         return "`[]`"  # written as a list of the author's own
-    shape = one.shape()
-    found = shape.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return f"`{_flow(found)}`" if found else "nothing to set"
+    found = numbers(one.shape())
+    return f"`{found}`" if found else "nothing to set"
+
+
+def numbers(rule: Rule) -> str:
+    """The numbers of a rule, as an author writes them on one line; empty where there is nothing to set."""
+    found = rule.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return _flow(found) if found else ""
 
 
 def _flow(value: Any) -> str:

@@ -135,6 +135,9 @@ class Settings(BaseSettings):
         pattern=r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$",
         description="Where other workers reach this one's API, http(s)://host:port; unset = its host and port.",
     )
+    api_console: bool = Field(
+        default=True, description="Whether the API serves its console at /console, for tokens that may read."
+    )
     api_tls_cert_file: FilePath | None = Field(
         default=None, description="PEM file of the API's certificate; followed when it is renewed."
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from decisioning.instant import DAY, format_duration
-from decisioning.state.model import Act
+from decisioning.state.model import Act, State
 from decisioning.suppress.base import MARKETING, Ask, Duration, Objection, Rule, Suppressor
 from decisioning.window import slot_free_at
 
@@ -79,15 +79,16 @@ class UnderCaps(Suppressor[Caps]):
                 continue
             if found is not None:
                 return found
-        own = self._own(ask)
+        own = self.own_cap(ask.state)
         return _full(ask, taken, own) if own is not None else None
 
     def gives(self) -> tuple[str, ...]:
         """One for each cap by its name, and the customer's own."""
         return (*(f"frequency_cap.{cap.name}" for cap in self.rule.caps), "frequency_cap.own_limit")
 
-    def _own(self, ask: Ask) -> Cap | None:
-        limit = ask.state.profile.max_marketing_per_week
+    def own_cap(self, state: State) -> Cap | None:
+        """The customer's own number as a cap; None where they set none, or one that the rulebook's own undercuts."""
+        limit = state.profile.max_marketing_per_week
         if limit is None:
             return None
         per = self.rule.own_limit.per

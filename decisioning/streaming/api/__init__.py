@@ -9,13 +9,15 @@ put together.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
 from decisioning.state import State
 from decisioning.streaming.api import openapi
+from decisioning.streaming.api.console import Console
+from decisioning.streaming.api.console.session import PATH
 from decisioning.streaming.api.decide import Decide
 from decisioning.streaming.api.journal import Journal
 from decisioning.streaming.api.limits import Limits
@@ -40,9 +42,10 @@ class Service:
     """The API of one worker; an async context manager around the worker's run. Without a token file it does nothing."""
 
     def __init__(
-        self, settings: Settings, app: App, worker: Worker, metrics: Metrics, say: Callable[[str], None]
-    ) -> None:
-        """SettingsError for a token or TLS file that is no good."""
+        self, settings: Settings, app: App, worker: Worker, metrics: Metrics, say: Callable[[str], None],
+        shown: Callable[[], Mapping[str, object]],
+    ) -> None:  # fmt: skip
+        """`shown` is what `/readyz` says of the rulebook. SettingsError for a token or TLS file that is no good."""
         self._settings, self._app, self._say = settings, app, say
         self._tasks: list[asyncio.Task[None]] = []
         self.listener: Listener | None = None
@@ -57,23 +60,34 @@ class Service:
         self.journal = Journal(settings)
         self._decide = Decide(settings, self.journal, lambda: worker.policy, worker.now)
         self._peers = Peers(lambda: tokens.peer_key, for_peers(settings))
-        self.views = Views(_memory(settings, app), self.journal, lambda: worker.policy, worker.now)
+        memory, limits = _memory(settings, app), Limits(settings.api_rate)
+        self.views = Views(memory, self.journal, lambda: worker.policy, worker.now)
+        self._console = Console(
+            memory, self.journal, tokens, limits, policy=lambda: worker.policy, now=worker.now, shown=shown,
+            secure=self._tls.context is not None, by_event_time=settings.clock == "event",
+            count=lambda status: metrics.api_requests.inc("console", status),
+        )  # fmt: skip
         api = Api(
-            self.views, self._decide, tokens, Limits(settings.api_rate), self._peers, metrics,
+            self.views, self._decide, tokens, limits, self._peers, metrics,
             document=openapi.dumps(), most_bytes=settings.max_event_bytes, wait_seconds=settings.api_wait_ms / 1000,
         )  # fmt: skip
+        answer = self._console.around(api.answer) if settings.api_console else api.answer
         self.listener = Listener(
-            settings.api_host, settings.api_port, api.answer, named=f"{PREFIX}API_HOST and {PREFIX}API_PORT",
+            settings.api_host, settings.api_port, answer, named=f"{PREFIX}API_HOST and {PREFIX}API_PORT",
             tls=self._tls.context,
         )  # fmt: skip
 
     async def __aenter__(self) -> Self:
         if self.listener is not None:
+            if self._settings.api_console:
+                self._console.start()
             self.journal.start()
             await self.listener.start()
             self._tasks = [asyncio.create_task(self._renew())]
             address = self._address(self.listener)
             self._say(f"{address}/v1/openapi.json")
+            if self._settings.api_console:
+                self._say(f"{address}{PATH}")
             if self._settings.api_url is not None or self.listener.host not in _ANYWHERE:
                 whereabouts.announce(self._app, address)
         return self
@@ -91,6 +105,7 @@ class Service:
         await self._peers.close()
         await self._decide.stop()
         await self.journal.stop()
+        await self._console.stop()
 
     def _address(self, listener: Listener) -> str:
         if self._settings.api_url is not None:

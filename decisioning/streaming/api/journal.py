@@ -137,6 +137,12 @@ class Journal:
         return [one for one, _ in zip(found, range(most), strict=False)]
 
     @property
+    def reach(self) -> tuple[int, str | None]:
+        """How many decisions are in the window, and the time of the one that was read first; None: there are none."""
+        first = next(iter(self._entries.values()), None)
+        return len(self._entries), None if first is None else str(first.event["time"])
+
+    @property
     def silent_for(self) -> float:
         """Seconds since a broker last answered."""
         return monotonic() - self._heard_at
