@@ -63,7 +63,7 @@ class Seen:
 
     def focused(self, name: str) -> None:
         """Wait until the element of that id has the focus."""
-        self.page.wait_for_function("name => document.activeElement.id === name", arg=name)
+        self.page.locator(f"[id='{name}']:focus").wait_for()
 
     def close(self) -> None:
         """Nothing went wrong on it, and nobody else was asked."""

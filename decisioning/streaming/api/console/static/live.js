@@ -37,7 +37,7 @@ function draw(id, at, lines) {
       height: 220,
       cursor: { drag: { x: false, y: false } },
       scales: { y: { range: (_, low, high) => [0, Math.max(high * 1.1, 6)] } },
-      axes: [axis({ space: 60, values: (_, splits) => splits.map(clock) }), axis({ size: 44 })],
+      axes: [axis({ space: 60, size: 30, values: (_, splits) => splits.map(clock) }), axis({ size: 44 })],
       series: [
         { label: "UTC", value: (_, t) => (t === null ? "" : clock(t)) },
         ...lines.map((line) => ({
