@@ -51,14 +51,15 @@ class Listener:
     """A listening address that says no more than it must; an async context manager.
 
     `port` is the one it listens on, also where 0 was asked for. `named` are the variables to mend where it cannot; at
-    most `most` connections are open at once, others are closed unheard.
+    most `most` connections are open at once, others are closed unheard. `fault` answers what is no HTTP that we read.
     """
 
     def __init__(
         self, host: str, port: int, answer: Answerer, *, named: str, tls: ssl.SSLContext | None = None,
-        most: int = 1024,
+        most: int = 1024, fault: Callable[[int], web.Response] | None = None,
     ) -> None:  # fmt: skip
         self.host, self.port = host, port
+        self._fault = fault or Answer
         self._answer_with, self._named, self._tls, self._most = answer, named, tls, most
         self._connections: web.Server | None = None
         self._listener: asyncio.Server | None = None
@@ -69,7 +70,9 @@ class Listener:
         connections = self._connections = web.Server(self._answer_with)
         try:
             self._listener = await loop.create_server(
-                lambda: _Protocol(connections, self._most, loop=loop, keepalive_timeout=_KEEP_ALIVE_SECONDS),
+                lambda: _Protocol(
+                    connections, self._most, self._fault, loop=loop, keepalive_timeout=_KEEP_ALIVE_SECONDS
+                ),
                 self.host, self.port, ssl=self._tls,
             )  # fmt: skip
         except OSError as error:
@@ -151,10 +154,10 @@ class _Protocol(web.RequestHandler):
     kept alive; what a request sends after its head is waited for by whoever reads it.
     """
 
-    def __init__(self, server: web.Server, most: int, **options: Any) -> None:
+    def __init__(self, server: web.Server, most: int, fault: Callable[[int], web.Response], **options: Any) -> None:
         # None is aiohttp's own word for no access log, whatever the type says: a line of it holds the path.
         super().__init__(server, access_log=None, **options)  # type: ignore[arg-type]
-        self._server, self._most = server, most
+        self._server, self._most, self._fault = server, most, fault
         self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -185,6 +188,6 @@ class _Protocol(web.RequestHandler):
         """A bare status, after which the connection is closed; ConnectionError when an answer has begun already."""
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun; only closing the connection is left")
-        answer = Answer(status)
+        answer = self._fault(status)
         answer.force_close()
         return answer

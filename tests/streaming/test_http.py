@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from decisioning.streaming.http import AddressTaken, HttpServer, Readiness
+from decisioning.streaming.http import AddressTaken, Answer, HttpServer, Listener, Readiness
 from decisioning.streaming.metrics import Labels, Metrics
 
 
@@ -119,6 +120,21 @@ async def test_rubbish_on_the_wire_names_no_software(server: HttpServer) -> None
     assert answer.endswith(b"\r\n\r\n")
     assert b"aiohttp" not in answer.lower()
     assert b"rubbish" not in answer
+
+
+async def test_rubbish_is_answered_in_the_words_of_whoever_listens() -> None:
+    """An API has one shape for every fault, also for a line that is too long to be read."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        return Answer(204)
+
+    async with Listener("127.0.0.1", 0, answer, named="", fault=lambda status: Answer(status, b"mine")) as listener:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        told = await reader.read()
+        writer.close()
+    assert told.split()[1] == b"400"
+    assert told.endswith(b"\r\n\r\nmine")
 
 
 async def test_a_taken_address_is_one_line(server: HttpServer, worker: Worker) -> None:

@@ -22,6 +22,7 @@ from decisioning.streaming.api.decide import Decide
 from decisioning.streaming.api.journal import Journal
 from decisioning.streaming.api.limits import Limits
 from decisioning.streaming.api.peers import Peers
+from decisioning.streaming.api.problem import Problem
 from decisioning.streaming.api.server import Api
 from decisioning.streaming.api.tls import ServerTls, for_peers
 from decisioning.streaming.api.tokens import Tokens, TokensError
@@ -74,7 +75,7 @@ class Service:
         answer = self._console.around(api.answer) if settings.api_console else api.answer
         self.listener = Listener(
             settings.api_host, settings.api_port, answer, named=f"{PREFIX}API_HOST and {PREFIX}API_PORT",
-            tls=self._tls.context,
+            tls=self._tls.context, fault=lambda status: Problem("bad-request", "this is no HTTP that we read").answer(),
         )  # fmt: skip
 
     async def __aenter__(self) -> Self:
