@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from decisioning.decision import Candidate
 from decisioning.instant import DAY, HOUR, format_duration, format_instant
@@ -210,7 +211,7 @@ def _silences(one: AnySuppressor, ask: Ask, first: int, last: int) -> Iterator[B
     for _ in range(_MOST_BARS):
         if at >= last:
             return
-        later = ask._replace(now=at)
+        later = replace(ask, now=at)
         objection = one.check(later)
         edge = objection.until if objection is not None else one.ends(later)
         end = min(edge if edge is not None and edge > at else last, last)
