@@ -26,7 +26,7 @@ class Bound(NamedTuple):
     least: float
 
 
-BOUNDS: Final = (Bound("chassis", 0.35), Bound("worker", 0.02))
+BOUNDS: Final = (Bound("chassis", 0.5), Bound("worker", 0.03))
 
 
 def guard(world: World) -> int:
