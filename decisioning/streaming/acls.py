@@ -37,6 +37,7 @@ _MORE: Final[tuple[tuple[str, Operation, str], ...]] = (
 _API: Final[tuple[tuple[str, Operation, str], ...]] = (
     ("contact-requests", "Write", "the API asks by the log"),
     ("decisions", "Read", "the API reads the answer back"),
+    ("rulebooks", "Write", "the API's stop switch; not needed where no token has the scope admin"),
 )
 
 

@@ -227,7 +227,7 @@ async def _work(settings: Settings, file: RulebookFile, first: Policy) -> int:
         render=metrics.render,
         readiness=partial(_readiness, vitals, broadcast, followed, app),
     )
-    async with server, Service(settings, app, worker, metrics, say, followed.shown):
+    async with server, Service(settings, app, worker, followed.stops, metrics, say, followed.shown):
         say(f"http://{server.host}:{server.port}/metrics")
         signs = partial(_signs, broadcast, followed, app)
         gauges = supervise(gauge(metrics, signs, vitals, app.chassis.topics), lambda: "the gauges")

@@ -27,6 +27,10 @@ class StopRefused(DecisioningError):
     """What was asked of the switch makes no sense; one line, with what would."""
 
 
+class NothingStands(StopRefused):
+    """Nothing such is stopped by these people."""
+
+
 class Resumed(NamedTuple):
     """What was taken back, and what still stops the same thing."""
 
@@ -67,7 +71,7 @@ async def resume(
 ) -> Resumed:  # fmt: skip
     """Take back the stops of a thing that are `by`'s own, or those of the people named by `whose`.
 
-    StopRefused where none of them stands; TopicsError where Kafka refuses.
+    NothingStands where none of them stands; TopicsError where Kafka refuses.
     """
     name, word = _named(what, name), _word(by, why, clock)
     known = await stops(settings)
@@ -78,7 +82,7 @@ async def resume(
     if not over:
         others = ", ".join(one.stopped.by for one in left)
         hint = f"it is stopped by {others}: name them to take that back" if left else "nobody has stopped it by hand"
-        raise StopRefused(f"{' and '.join(people)}: no stop of {_thing(what, name)} stands; {hint}")
+        raise NothingStands(f"{' and '.join(people)}: no stop of {_thing(what, name)} stands; {hint}")
     for one in over:
         await publish(settings, key_of(one).decode(), dumps(one))
     return Resumed(over, left)
@@ -106,8 +110,8 @@ def _named(what: What, name: str) -> str:
         raise StopRefused(f"marketing is stopped as a whole: leave out `{name}`, or stop a channel, action or campaign")
     if what is not What.MARKETING and not name:
         raise StopRefused(f"which {what}? Write its name after it")
-    if len(name) > MAX_NAME:
-        raise StopRefused(f"a name has at most {MAX_NAME} characters")
+    if len(name) > MAX_NAME or not name.isprintable():
+        raise StopRefused(f"a name has at most {MAX_NAME} characters, all of them printable")
     return name
 
 
@@ -117,6 +121,8 @@ def _word(by: str, why: str, clock: Clock) -> Word:
         raise StopRefused(f"who? A name of 1 to {MAX_NAME} characters goes on record")
     if not why or len(why) > MAX_WHY:
         raise StopRefused(f"why? 1 to {MAX_WHY} characters go on record, for whoever finds it stopped")
+    if not (by + why).isprintable():
+        raise StopRefused("who and why: printable characters only, for they are shown on terminals")
     return Word(by, format_instant(clock()), why)
 
 

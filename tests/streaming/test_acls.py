@@ -39,8 +39,10 @@ def test_a_person_reads_one_line_a_permission() -> None:
 
 
 def test_the_api_asks_and_reads_back(tmp_path: Path) -> None:
-    """Two more where there is an API, and only there."""
+    """Three more where there is an API, and only there."""
     tokens = tmp_path / "tokens"
     tokens.touch()
     more = set(acls(Settings(api_tokens_file=tokens))) - set(acls(Settings()))
-    assert {(row.name, row.operation) for row in more} == {("contact-requests", "Write"), ("decisions", "Read")}
+    assert {(row.name, row.operation) for row in more} == {
+        ("contact-requests", "Write"), ("decisions", "Read"), ("rulebooks", "Write"),
+    }  # fmt: skip

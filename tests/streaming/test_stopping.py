@@ -14,6 +14,7 @@ import pytest
 
 from decisioning.instant import parse_instant
 from decisioning.stops import What
+from decisioning.streaming.settings import Settings
 from decisioning.streaming.stopping import StopRefused, resume, stop, stops
 from decisioning.streaming.topics import partition_of
 from tests.streaming.crew import Crew
@@ -154,6 +155,15 @@ def test_two_people_do_not_undo_one_another(alone: Live) -> None:
     words = [(one.stopped.by, one.resumed and (one.resumed.by, one.resumed.why)) for one in known.known]
     assert sorted(words) == [("anna", ("anna", "done")), ("bob", ("anna", "bob is away"))]
     assert all(parse_instant(one.stopped.at) <= parse_instant(one.resumed.at) for one in known.known if one.resumed)
+
+
+@pytest.mark.parametrize(
+    ("name", "by", "why"), [("sms\x1b[2J", "anna", "x"), ("sms", "an\x1bna", "x"), ("sms", "anna", "x\u202e")]
+)
+async def test_what_is_on_record_can_be_shown_on_any_terminal(name: str, by: str, why: str) -> None:
+    """No control character, no text that runs the other way: it is refused before Kafka is asked."""
+    with pytest.raises(StopRefused, match="printable"):
+        await stop(Settings(kafka="127.0.0.1:1"), What.CHANNEL, name, by=by, why=why)
 
 
 def test_customers_of_the_test_live_in_every_lane() -> None:

@@ -2,8 +2,8 @@
 
 In walking order: `tokens` and `limits` (who, how often), `problem` (how a fault looks), `journal` (the newest
 decisions), `views` (what can be looked up, as plain functions), `decide` (a request through the log), `peers` (another
-worker's customers), `routes` and `openapi` (the addresses as data), `tls`, `server` (all of it over HTTP). Here it is
-put together.
+worker's customers), `switch` (what people stop by hand), `routes` and `openapi` (the addresses as data), `tls`,
+`server` (all of it over HTTP). Here it is put together.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from decisioning.state import State
+from decisioning.stops import Stops
 from decisioning.streaming.api import openapi
 from decisioning.streaming.api.console import Console
 from decisioning.streaming.api.console.session import PATH
@@ -24,6 +25,7 @@ from decisioning.streaming.api.limits import Limits
 from decisioning.streaming.api.peers import Peers
 from decisioning.streaming.api.problem import Problem
 from decisioning.streaming.api.server import Api
+from decisioning.streaming.api.switch import Switch
 from decisioning.streaming.api.tls import ServerTls, for_peers
 from decisioning.streaming.api.tokens import Tokens, TokensError
 from decisioning.streaming.api.views import Memory, Views
@@ -43,10 +45,13 @@ class Service:
     """The API of one worker; an async context manager around the worker's run. Without a token file it does nothing."""
 
     def __init__(
-        self, settings: Settings, app: App, worker: Worker, metrics: Metrics, say: Callable[[str], None],
-        shown: Callable[[], Mapping[str, object]],
+        self, settings: Settings, app: App, worker: Worker, stops: Stops, metrics: Metrics,
+        say: Callable[[str], None], shown: Callable[[], Mapping[str, object]],
     ) -> None:  # fmt: skip
-        """`shown` is what `/readyz` says of the rulebook. SettingsError for a token or TLS file that is no good."""
+        """`stops` is what the worker follows of the switch, `shown` what `/readyz` says of the rulebook.
+
+        SettingsError for a token or TLS file that is no good.
+        """
         self._settings, self._app, self._say = settings, app, say
         self._tasks: list[asyncio.Task[None]] = []
         self.listener: Listener | None = None
@@ -69,7 +74,7 @@ class Service:
             count=lambda status: metrics.api_requests.inc("console", status),
         )  # fmt: skip
         api = Api(
-            self.views, self._decide, tokens, limits, self._peers, metrics,
+            self.views, self._decide, tokens, limits, self._peers, Switch(settings, stops), metrics,
             document=openapi.dumps(), most_bytes=settings.max_event_bytes, wait_seconds=settings.api_wait_ms / 1000,
         )  # fmt: skip
         answer = self._console.around(api.answer) if settings.api_console else api.answer

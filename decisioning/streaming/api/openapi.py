@@ -14,19 +14,25 @@ import msgspec
 from decisioning import schemas
 from decisioning.context import Context, OrderStatus
 from decisioning.payload import Asked, ContactRequested
+from decisioning.stops import Stop
 from decisioning.streaming.api.problem import PROBLEMS, TYPE
 from decisioning.streaming.api.routes import ROUTES, Query, Route
+from decisioning.streaming.api.switch import Resumed, ResumeRequest, StopRequest, StopsShown
 
 Schema = dict[str, Any]
 _JSON: Final = "application/json"
 _REF: Final = "#/components/schemas/{name}"
 _EVERYWHERE: Final = ("bad-request", "unauthenticated", "forbidden", "too-many-requests", "internal")
-_EXAMPLE: Final = {
-    "subject": "c-42",
-    "data": {
-        "request_id": "r-1",
-        "candidates": [{"action": "ereader_sale", "class": "marketing", "channels": ["sms", "email"]}],
+_EXAMPLES: Final[Schema] = {
+    "Request": {
+        "subject": "c-42",
+        "data": {
+            "request_id": "r-1",
+            "candidates": [{"action": "ereader_sale", "class": "marketing", "channels": ["sms", "email"]}],
+        },
     },
+    "StopRequest": {"what": "channel", "name": "sms", "why": "the texts have wrong prices"},
+    "ResumeRequest": {"what": "channel", "name": "sms", "why": "the texts are right again"},
 }
 
 
@@ -69,9 +75,9 @@ def _operation(route: Route) -> Schema:
         found["description"] = route.more
     if route.scope is not None:
         found["x-scope"] = route.scope.value
-    if route.method == "POST":
-        found["parameters"] += _ASKING
-        body = {"schema": {"$ref": _REF.format(name="Request")}, "example": _EXAMPLE}
+    if route.request:
+        found["parameters"] += [_HEADERS[name] for name in route.headers]
+        body = {"schema": {"$ref": _REF.format(name=route.request)}, "example": _EXAMPLES[route.request]}
         found["requestBody"] = {
             "required": True, "content": {_JSON: body, "application/cloudevents+json": body},
         }  # fmt: skip
@@ -83,16 +89,16 @@ def _operation(route: Route) -> Schema:
     return found
 
 
-_ASKING: Final = [
-    {
+_HEADERS: Final[Schema] = {
+    "Idempotency-Key": {
         "name": "Idempotency-Key", "in": "header", "description": "The event's `id`, where the body has none.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 512},
     },
-    {
+    "Prefer": {
         "name": "Prefer", "in": "header", "description": "`wait=3`: seconds to wait for the answer, up to 10.",
         "schema": {"type": "string"},  # RFC 7240: what is not understood is passed over
     },
-]  # fmt: skip
+}  # fmt: skip
 
 
 def _path(name: str) -> Schema:
@@ -120,8 +126,13 @@ def _good(status: int, name: str) -> Schema:
     return found | ({"headers": {"Location": {"schema": {"type": "string"}}}} if status == 202 else {})
 
 
+_MODELS: Final = [
+    Context, OrderStatus, ContactRequested, Asked, StopsShown, Stop, Resumed, StopRequest, ResumeRequest,
+]  # fmt: skip
+
+
 def _schemas() -> Schema:
-    _, found = msgspec.json.schema_components([Context, OrderStatus, ContactRequested, Asked], ref_template=_REF)
+    _, found = msgspec.json.schema_components(_MODELS, ref_template=_REF)
     decision = _lifted(schemas.decision(), found)
     text, flag = {"type": "string"}, {"type": "boolean"}
     verdict = {"$ref": _REF.format(name="verdict")}

@@ -23,12 +23,15 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "not-found": (404, "There is no such thing"),
     "method-not-allowed": (405, "The method is not for this address"),
     "too-slow": (408, "The body took too long"),
+    "nothing-stands": (409, "No such stop stands"),
     "too-large": (413, "The body is too large"),
     "unsupported-media-type": (415, "The body is not JSON"),
     "not-an-event": (422, "The body is no contact.requested"),
+    "not-a-stop": (422, "The body does not say what to stop"),
     "too-many-requests": (429, "Too many requests"),
     "internal": (500, "The fault is ours"),
     "busy": (503, "Too many wait at once"),
+    "unavailable": (503, "Kafka did not take it"),
 }
 """Code -> status and title."""
 

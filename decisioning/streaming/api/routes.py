@@ -24,7 +24,8 @@ class Query(NamedTuple):
 
 
 class Route(NamedTuple):
-    """One address. `answers` names the schema of each good status; problems are the same everywhere."""
+    """One address. `request` names the schema of its body, `answers` that of each good status; problems are the same
+    everywhere. `headers` are those that mean something here and nowhere else."""
 
     name: str
     method: str
@@ -35,7 +36,11 @@ class Route(NamedTuple):
     more: str = ""
     queries: tuple[Query, ...] = ()
     problems: tuple[str, ...] = ()
+    request: str = ""
+    headers: tuple[str, ...] = ()
 
+
+_BODY: Final = ("too-slow", "too-large", "unsupported-media-type")
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route(
@@ -44,7 +49,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "A `contact.requested`; the attributes `specversion`, `type`, `source`, `id` and `time` may be left out. The"
         " request goes through the log, so it is durable; asking again with the same `source` and `id` gives the same"
         " answer. 202: not answered within the wait (`Prefer: wait=3`), look at `Location`.",
-        problems=("too-slow", "too-large", "unsupported-media-type", "not-an-event", "busy"),
+        problems=(*_BODY, "not-an-event", "busy"), request="Request", headers=("Idempotency-Key", "Prefer"),
     ),
     Route(
         "context", "GET", "/v1/customers/{customer}/context", Scope.READ,
@@ -65,6 +70,22 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route(
         "why", "GET", "/v1/decisions/{decision}", Scope.READ,
         "One of the newest decisions, with its reasons in words.", {200: "Why"}, problems=("not-found",),
+    ),
+    Route(
+        "stops", "GET", "/v1/stops", Scope.READ, "What people have stopped by hand, and what is over.",
+        {200: "StopsShown"}, "By the time they were pulled; one that is over has `resumed`. What is pulled anywhere is"
+        " here within two seconds. What a rulebook itself stops is not among them.",
+    ),
+    Route(
+        "stop", "POST", "/v1/stops", Scope.ADMIN, "Stop a thing now, on every worker.", {200: "Stop"},
+        "The token's name, the time and the reason go on record. What is live and named by it is taken back. To stop"
+        " the same again is a new time and reason.", problems=(*_BODY, "not-a-stop", "unavailable"),
+        request="StopRequest",
+    ),
+    Route(
+        "resume", "POST", "/v1/stops/resume", Scope.ADMIN, "Take back one's own stop of a thing.", {200: "Resumed"},
+        "Others' stops of it stand, unless `whose` names them; `left` are those that still stand.",
+        problems=(*_BODY, "nothing-stands", "not-a-stop", "unavailable"), request="ResumeRequest",
     ),
     Route("openapi", "GET", "/v1/openapi.json", None, "This document.", {200: "Document"}),
 )  # fmt: skip

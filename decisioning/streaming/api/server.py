@@ -25,6 +25,7 @@ from decisioning.streaming.api.limits import STRANGER, Limits
 from decisioning.streaming.api.peers import SCHEME, Peers
 from decisioning.streaming.api.problem import Problem
 from decisioning.streaming.api.routes import Matched, Route, match
+from decisioning.streaming.api.switch import Switch
 from decisioning.streaming.api.tokens import Scope, Token, Tokens
 from decisioning.streaming.api.views import Elsewhere, Moved, Views
 from decisioning.streaming.http import Answer
@@ -42,11 +43,11 @@ class Api:
     """Answers requests; `answer` is what a `Listener` is given."""
 
     def __init__(
-        self, views: Views, decide: Decide, tokens: Tokens, limits: Limits, peers: Peers, metrics: Metrics, *,
-        document: bytes, most_bytes: int, wait_seconds: float,
+        self, views: Views, decide: Decide, tokens: Tokens, limits: Limits, peers: Peers, switch: Switch,
+        metrics: Metrics, *, document: bytes, most_bytes: int, wait_seconds: float,
     ) -> None:  # fmt: skip
         self._views, self._decide, self._tokens, self._limits = views, decide, tokens, limits
-        self._peers, self._metrics = peers, metrics
+        self._peers, self._switch, self._metrics = peers, switch, metrics
         self._document, self._most_bytes, self._wait = document, most_bytes, wait_seconds
         self._routes: dict[str, Callable[[web.BaseRequest, Matched, Token, bool], Awaitable[Answer]]] = {
             "decide": self._ask,
@@ -54,6 +55,9 @@ class Api:
             "order": self._order,
             "decisions": self._decisions,
             "why": self._why,
+            "stops": self._stops,
+            "stop": self._stop,
+            "resume": self._resume,
             "openapi": self._openapi,
         }
 
@@ -103,8 +107,7 @@ class Api:
     # -- the routes ---------------------------------------------------------------------------------------------------
 
     async def _ask(self, request: web.BaseRequest, matched: Matched, token: Token, vouched: bool) -> Answer:
-        if request.content_type not in _TAKEN:
-            raise Problem("unsupported-media-type", f"send {' or '.join(sorted(_TAKEN))}")
+        _check_type(request)
         key = request.headers.get("Idempotency-Key")
         if key is not None and not 0 < len(key) <= _LONGEST_ID:
             raise Problem("bad-request", f"an Idempotency-Key has up to {_LONGEST_ID} characters")
@@ -183,8 +186,25 @@ class Api:
             raise Problem("not-found", "it is not among the newest decisions; the topic `decisions` keeps older ones")
         return Answer(200, msgspec.json.encode(found), _JSON)
 
+    async def _stops(self, request: web.BaseRequest, matched: Matched, token: Token, vouched: bool) -> Answer:
+        return Answer(200, msgspec.json.encode(self._switch.shown(degraded=self._views.silent)), _JSON)
+
+    async def _stop(self, request: web.BaseRequest, matched: Matched, token: Token, vouched: bool) -> Answer:
+        _check_type(request)
+        return Answer(200, msgspec.json.encode(await self._switch.stop(await self._body(request), token.name)), _JSON)
+
+    async def _resume(self, request: web.BaseRequest, matched: Matched, token: Token, vouched: bool) -> Answer:
+        _check_type(request)
+        return Answer(200, msgspec.json.encode(await self._switch.resume(await self._body(request), token.name)), _JSON)
+
     async def _openapi(self, request: web.BaseRequest, matched: Matched, token: Token, vouched: bool) -> Answer:
         return Answer(200, self._document, _JSON)
+
+
+def _check_type(request: web.BaseRequest) -> None:
+    """What a form of another origin can send is refused unread."""
+    if request.content_type not in _TAKEN:
+        raise Problem("unsupported-media-type", f"send {' or '.join(sorted(_TAKEN))}")
 
 
 def _check(request: web.BaseRequest, route: Route) -> None:

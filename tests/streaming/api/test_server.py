@@ -14,6 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from decisioning.state import State
+from decisioning.stops import Stops
 from decisioning.streaming import http
 from decisioning.streaming.api import openapi, server
 from decisioning.streaming.api.decide import Decide
@@ -22,6 +23,7 @@ from decisioning.streaming.api.limits import Limits
 from decisioning.streaming.api.peers import Peers
 from decisioning.streaming.api.routes import ROUTES, Route
 from decisioning.streaming.api.server import Api
+from decisioning.streaming.api.switch import Switch
 from decisioning.streaming.api.tokens import Scope, Tokens
 from decisioning.streaming.api.views import Memory, Views
 from decisioning.streaming.http import Listener
@@ -69,8 +71,8 @@ class Desk:
         self.decide = Decide(settings, journal, lambda: story.policy, lambda: now)
         self.api = Api(
             Views(memory, journal, lambda: story.policy, lambda: now), self.decide, tokens, Limits(rate), self.peers,
-            Metrics(self.registry, Labels((), [], (), ())), document=openapi.dumps(), most_bytes=MOST,
-            wait_seconds=0.3,
+            Switch(settings, Stops()), Metrics(self.registry, Labels((), [], (), ())), document=openapi.dumps(),
+            most_bytes=MOST, wait_seconds=0.3,
         )  # fmt: skip
         self.listener = Listener("127.0.0.1", 0, self.api.answer, named="x", most=20)
 
