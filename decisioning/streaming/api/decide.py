@@ -48,6 +48,7 @@ from decisioning.streaming.topics import name_of, partition_of
 
 TYPE: Final = "contact.requested"
 ASK_AGAIN_SECONDS: Final = 5
+_OWN: Final = "/api/"  # a source below it is a token's name, so that nobody asks in another's
 _AT_ONCE: Final = 1000
 _RECORD_ROOM: Final = 64 * 1024  # what a record may be larger than its value
 
@@ -106,13 +107,15 @@ class Decide:
             raise Problem("bad-request", "the body is no JSON in UTF-8") from None
         if not isinstance(event.data, ContactRequested):
             raise Problem("not-an-event", f"`type` must be {TYPE}")
+        if event.source.startswith(_OWN) and event.source != _OWN + caller:
+            raise Problem("not-an-event", f"`source` below {_OWN} is the caller's own; leave it out")
         return Asked(event, value, len(answers.questions(self._policy(), event, event.data)))
 
     def _filled(self, found: dict[str, Any], caller: str, key: str | None) -> dict[str, Any]:
         data = found.get("data")
         named = data.get("request_id") if isinstance(data, dict) else None
         defaults = {
-            "specversion": "1.0", "type": TYPE, "source": f"/api/{caller}", "id": key or named,
+            "specversion": "1.0", "type": TYPE, "source": _OWN + caller, "id": key or named,
             "time": format_instant(self._now()),
         }  # fmt: skip
         return defaults | {name: content for name, content in found.items() if content is not None}

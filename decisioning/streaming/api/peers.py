@@ -48,15 +48,18 @@ class Peers:
         self._session: aiohttp.ClientSession | None = None
 
     def vouch(self, token: Token, path: str) -> str | None:
-        """The header by which this worker says who asks for `path`; None without a key."""
+        """The header by which this worker says who asks to read `path`; None without a key, or who may not read."""
         key = self._key()
-        if key is None:
+        if key is None or Scope.READ not in token.scopes:
             return None
-        claim = f"{quote(token.name, safe='')} {','.join(sorted(token.scopes))} {int(self._clock())}"
+        claim = f"{quote(token.name, safe='')} {Scope.READ} {int(self._clock())}"
         return f"{SCHEME} {claim} {_signature(key, claim, path)}"
 
     def vouched(self, header: str, path: str) -> Token | None:
-        """Who asks, if a worker of ours vouches for them and this path, and did so just now."""
+        """Who asks to read, if a worker of ours vouches for them and this path, and did so just now.
+
+        The token has no other scope, whatever the voucher says: who steals one or learns the key can look, not act.
+        """
         key, words = self._key(), header.split(" ")
         if key is None or len(words) != 5 or words[0] != SCHEME:
             return None
@@ -66,7 +69,7 @@ class Peers:
         )
         if not good or not abs(self._clock() - int(at)) <= _VALID_SECONDS:
             return None
-        return Token(unquote(name), frozenset(map(Scope, scopes.split(","))))
+        return Token(unquote(name), frozenset({Scope.READ}.intersection(scopes.split(","))))
 
     async def ask(self, address: str, path: str, token: Token) -> Told | None:
         """What the worker at `address` answers to this token's request for `path`; None when it does not."""
@@ -99,4 +102,5 @@ class Peers:
 
 
 def _signature(key: bytes, claim: str, path: str) -> str:
-    return hmac.new(key, f"{claim}\n{path}".encode(), hashlib.sha256).hexdigest()
+    # A stranger's header or path may hold bytes that are no UTF-8; they sign nothing, and are no fault of ours.
+    return hmac.new(key, f"{claim}\n{path}".encode(errors="surrogateescape"), hashlib.sha256).hexdigest()

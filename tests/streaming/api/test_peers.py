@@ -13,7 +13,7 @@ from decisioning.streaming.api.tokens import Scope, Token
 from decisioning.streaming.http import Answer, Listener
 
 KEY: Final = b"k" * 32
-CALLER: Final = Token("on call ☎", frozenset({Scope.READ, Scope.ADMIN}))
+CALLER: Final = Token("on call ☎", frozenset({Scope.READ}))
 PATH: Final = "/v1/customers/c-1/context?x=1"
 
 

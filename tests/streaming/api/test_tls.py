@@ -12,7 +12,7 @@ from aiohttp import web
 
 from decisioning.streaming.api.peers import Peers
 from decisioning.streaming.api.tls import ServerTls, for_peers
-from decisioning.streaming.api.tokens import Token
+from decisioning.streaming.api.tokens import Scope, Token
 from decisioning.streaming.http import Answer, Listener
 from decisioning.streaming.settings import Settings, SettingsError
 
@@ -39,7 +39,7 @@ async def test_another_worker_is_believed_by_our_authority_alone(tmp_path: Path)
     """Its certificate is checked, its name too; nothing is asked of a stranger."""
     settings = Settings.model_validate(pair(tmp_path))
     tls = ServerTls(settings)
-    who = Token("crm", frozenset())
+    who = Token("crm", frozenset({Scope.READ}))
     async with Listener("localhost", 0, answer, named="x", tls=tls.context) as listener:
         for context, address, told in (
             (for_peers(settings), "localhost", True),
