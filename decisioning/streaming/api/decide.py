@@ -23,7 +23,7 @@ which then says nothing new: `pending`, whose `Location` is empty once the windo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import quote
 
@@ -50,6 +50,7 @@ TYPE: Final = "contact.requested"
 ASK_AGAIN_SECONDS: Final = 5
 _OWN: Final = "/api/"  # a source below it is a token's name, so that nobody asks in another's
 _AT_ONCE: Final = 1000
+_HAND_OVER_SECONDS: Final = 2.0  # to Kafka, however short a caller would wait for the answer
 _RECORD_ROOM: Final = 64 * 1024  # what a record may be larger than its value
 
 Status = Literal["answered", "pending", "not_recorded", "uncertain"]
@@ -85,9 +86,11 @@ class Decide:
     """The way of requests to the log and of their answers back."""
 
     def __init__(
-        self, settings: Settings, journal: Journal, policy: Callable[[], Policy], now: Callable[[], int]
-    ) -> None:
-        self._settings, self._journal, self._policy, self._now = settings, journal, policy, now
+        self, settings: Settings, journal: Journal, policy: Callable[[], Policy], now: Callable[[], int],
+        merged: Callable[[str], Awaitable[list[str]]],
+    ) -> None:  # fmt: skip
+        """`merged` tells whose part a subject became (`merged.py`)."""
+        self._settings, self._journal, self._policy, self._now, self._merged = settings, journal, policy, now, merged
         self._topic = name_of(settings, "contact-requests")
         self._producer: AIOKafkaProducer | None = None
         self._beginning = asyncio.Lock()
@@ -122,8 +125,7 @@ class Decide:
 
     async def ask(self, asked: Asked, seconds: float) -> Outcome:
         """Put the request on the log and wait so long for its answers. Problem where it cannot go there."""
-        event = asked.event
-        found = self._ours(asked, self._journal.answers(event.source, event.id), before=True)
+        found = await self._answers(asked, 0)
         if len(found) >= asked.expects:
             return self._outcome("answered", asked, found)
         if self._under_way >= _AT_ONCE:
@@ -135,17 +137,17 @@ class Decide:
             self._under_way -= 1
 
     async def _through_the_log(self, asked: Asked, seconds: float) -> Outcome:
-        began = asyncio.get_running_loop().time()
-        event, before = asked.event, {one.id for one in self._journal.answers(asked.event.source, asked.event.id)}
+        began, event = asyncio.get_running_loop().time(), asked.event
+        patience = max(seconds, _HAND_OVER_SECONDS)
         if self._journal.silent_for > SILENT_SECONDS:
             return self._outcome("not_recorded", asked, [])
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(patience):
                 producer = await self._ready()
         except (KafkaError, OSError):
             return self._outcome("not_recorded", asked, [])
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(patience):
                 key = event.subject.encode()
                 place = partition_of(key, self._settings.partitions)
                 await producer.send_and_wait(self._topic, asked.value, key=key, partition=place)
@@ -154,18 +156,33 @@ class Decide:
         except (KafkaError, OSError):  # TimeoutError is an OSError
             return self._outcome("uncertain", asked, [])
         left = max(0.0, began + seconds - asyncio.get_running_loop().time())
-        found = await self._journal.wait(event.source, event.id, asked.expects, left)
-        found = [one for one in found if one.id not in before] or self._ours(asked, found, before=False)
+        found = await self._answers(asked, left)
         return self._outcome("answered" if len(found) >= asked.expects else "pending", asked, found)
 
-    def _ours(self, asked: Asked, found: list[Entry], *, before: bool) -> list[Entry]:
-        """Those of them that answer this very request: ids may meet, and a customer may have become another."""
-        request_id = asked.event.data.request_id if isinstance(asked.event.data, ContactRequested) else None
-        return [
-            one
-            for one in found
-            if one.request_id == request_id and (not before or one.subject == asked.event.subject)
-        ]  # fmt: skip
+    async def _answers(self, asked: Asked, seconds: float) -> list[Entry]:
+        """What answers this very request, within so many seconds.
+
+        Ids may meet, where somebody counts requests by customer: an answer under another name is ours only where our
+        customer became part of that one, and that is asked when there is such an answer.
+        """
+        event = asked.event
+        assert isinstance(event.data, ContactRequested)
+        ours, others = {event.subject}, set[str]()
+        end = asyncio.get_running_loop().time() + seconds
+        while True:
+            every = self._journal.answers(event.source, event.id)
+            same = [one for one in every if one.request_id == event.data.request_id]
+            found = [one for one in same if one.subject in ours]
+            left = end - asyncio.get_running_loop().time()
+            if len(found) >= asked.expects:
+                return found
+            if new := {one.subject for one in same} - ours - others:
+                others |= new
+                ours.update(await self._merged(event.subject))
+            elif left <= 0:
+                return found
+            else:
+                await self._journal.wait(event.source, event.id, len(every) + 1, left)
 
     def _outcome(self, status: Status, asked: Asked, found: list[Entry]) -> Outcome:
         assert isinstance(asked.event.data, ContactRequested)

@@ -63,7 +63,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route(
         "decisions", "GET", "/v1/customers/{customer}/decisions", Scope.READ,
-        "The newest decisions about a customer, the newest first.", {200: "Decisions"},
+        "The newest decisions about a customer, the newest first.", {200: "Decisions", 307: ""},
+        "307: there are none, and this subject became part of another customer.",
         queries=(Query("request_id", "Only the answers to this request."), Query("limit", "So many at most.", 50)),
         problems=("not-found",),
     ),

@@ -22,6 +22,7 @@ from aiohttp import web
 from decisioning.context import Context, OrderStatus
 from decisioning.streaming.api.decide import ASK_AGAIN_SECONDS, Decide, wait_of
 from decisioning.streaming.api.limits import STRANGER, Limits
+from decisioning.streaming.api.merged import Merged
 from decisioning.streaming.api.peers import SCHEME, Peers
 from decisioning.streaming.api.problem import Problem
 from decisioning.streaming.api.routes import Matched, Route, match
@@ -43,11 +44,11 @@ class Api:
     """Answers requests; `answer` is what a `Listener` is given."""
 
     def __init__(
-        self, views: Views, decide: Decide, tokens: Tokens, limits: Limits, peers: Peers, switch: Switch,
-        metrics: Metrics, *, document: bytes, most_bytes: int, wait_seconds: float,
+        self, views: Views, decide: Decide, tokens: Tokens, limits: Limits, peers: Peers, merged: Merged,
+        switch: Switch, metrics: Metrics, *, document: bytes, most_bytes: int, wait_seconds: float,
     ) -> None:  # fmt: skip
         self._views, self._decide, self._tokens, self._limits = views, decide, tokens, limits
-        self._peers, self._switch, self._metrics = peers, switch, metrics
+        self._peers, self._merged, self._switch, self._metrics = peers, merged, switch, metrics
         self._document, self._most_bytes, self._wait = document, most_bytes, wait_seconds
         self._routes: dict[str, Callable[[web.BaseRequest, Matched, Token, bool], Awaitable[Answer]]] = {
             "decide": self._ask,
@@ -155,9 +156,7 @@ class Api:
         if found is None:
             raise Problem("not-found", "we never heard of this order")
         if isinstance(found, Moved):
-            rest = request.rel_url.raw_path.split("/")[4:]
-            more = {"Location": "/".join(["/v1/customers", quote(found.to, safe=""), *rest])}
-            return Answer(307, b"", _JSON, more=more)
+            return _way_on(request, found.to)
         if isinstance(found, Elsewhere):
             if found.address is not None and not vouched:
                 told = await self._peers.ask(found.address, request.rel_url.raw_path_qs, token)
@@ -177,6 +176,9 @@ class Api:
         if request_id is not None and len(request_id) > _LONGEST_ID:
             raise Problem("bad-request", f"`request_id` has up to {_LONGEST_ID} characters")
         found = self._views.decisions(customer, request_id, int(limit))
+        if not found and not vouched and (into := await self._merged.into(customer)):
+            query_string = f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""
+            return _way_on(request, into[-1], query_string)
         told: dict[str, Any] = {"customer": customer, "degraded": self._views.silent, "decisions": found}
         return Answer(200, msgspec.json.encode(told), _JSON)
 
@@ -199,6 +201,14 @@ class Api:
 
     async def _openapi(self, request: web.BaseRequest, matched: Matched, token: Token, vouched: bool) -> Answer:
         return Answer(200, self._document, _JSON)
+
+
+def _way_on(request: web.BaseRequest, customer: str, query: str = "") -> Answer:
+    """The same of another customer."""
+    rest = request.rel_url.raw_path.split("/")[4:]
+    return Answer(
+        307, b"", _JSON, more={"Location": "/".join(["/v1/customers", quote(customer, safe=""), *rest]) + query}
+    )
 
 
 def _check_type(request: web.BaseRequest) -> None:

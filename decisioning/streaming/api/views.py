@@ -88,6 +88,11 @@ class Views:
         """The newest decisions about a customer, the newest first; with `request_id` those that answer it."""
         return [one.event for one in self.journal.of_customer(customer, request_id=request_id, most=most)]
 
+    def moved(self, customer: str) -> Moved | Elsewhere | None:
+        """Into whom a subject moved; None: into nobody."""
+        state = self._state(customer)
+        return state if isinstance(state, Elsewhere | Moved) else None
+
     def _state(self, customer: str) -> State | Moved | Elsewhere | None:
         if not self._memory.owns(customer):
             return Elsewhere(self._memory.owner(customer))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from decisioning.decision import dumps
+from decisioning.streaming.api import decide as module
 from decisioning.streaming.api.decide import Asked, Decide, wait_of
 from decisioning.streaming.api.journal import Journal
 from decisioning.streaming.api.problem import Problem
+from decisioning.streaming.broker import start_broker
 from decisioning.streaming.settings import Settings
 from tests.builders import Story, at, event
 from tests.streaming.records import Rec
@@ -20,10 +24,17 @@ WELCOME: dict[str, object] = {"action": "hello", "class": "marketing", "channels
 STORY = Story()
 
 
-def decide(journal: Journal | None = None, **settings: Any) -> Decide:
+async def nobody(customer: str) -> list[str]:
+    """Nobody became part of another."""
+    return []
+
+
+def decide(
+    journal: Journal | None = None, merged: Callable[[str], Awaitable[list[str]]] = nobody, **settings: Any
+) -> Decide:
     """The way to a Kafka that is away, at noon."""
-    chosen = Settings(kafka="127.0.0.1:1", **settings)
-    return Decide(chosen, journal or Journal(chosen), lambda: STORY.policy, lambda: NOW)
+    chosen = Settings(**{"kafka": "127.0.0.1:1"} | settings)
+    return Decide(chosen, journal or Journal(chosen), lambda: STORY.policy, lambda: NOW, merged)
 
 
 def body(*candidates: dict[str, object], **more: object) -> bytes:
@@ -106,6 +117,57 @@ async def test_the_same_again_is_answered_from_the_journal() -> None:
     assert (outcome.status, [one["id"] for one in outcome.decisions]) == ("answered", [said.id])
     for other in (body(source=said.trigger.source, subject="c-2"), body()):
         assert (await way.ask(way.read(other, "crm", None), 0.5)).status == "not_recorded"
+
+
+async def test_an_answer_to_another_customer_is_not_ours() -> None:
+    """A caller that counts its requests by customer gives two of them one id: each has its own answer.
+
+    But where our customer became part of that one, it is the answer to us.
+    """
+    journal = Journal(Settings())
+    asked = event("contact.requested", "2026-03-02 12:00", {"request_id": "r-1", "candidates": [WELCOME]}, "r-1", "c-2")
+    [said] = Story().run.feed(asked)
+    journal.take([Rec("decisions", 0, 0, 0, b"c-2", dumps(said))])
+    again = decide().read(body(source=said.trigger.source), "crm", None)
+    assert (await decide(journal).ask(again, 0.1)).status == "not_recorded"
+
+    async def into(customer: str) -> list[str]:
+        return ["c-7", "c-2"] if customer == "c-1" else []
+
+    outcome = await decide(journal, into).ask(again, 0.1)
+    assert (outcome.status, [one["subject"] for one in outcome.decisions]) == ("answered", ["c-2"])
+
+
+async def test_taken_and_not_answered_is_pending_taken_and_not_acknowledged_is_uncertain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The two kinds of not knowing: the log has it and nobody decides yet; or nobody says whether the log has it.
+
+    Also with `wait=0`, which is no hurry of handing over. Whatever came of it, the same again is on the log once more,
+    with the same source and id, which the engine takes for one request.
+    """
+    monkeypatch.setattr(module, "_HAND_OVER_SECONDS", 1.0)
+    with start_broker(["contact-requests", "decisions"], 1) as broker:
+        settings = Settings(kafka=broker.address, partitions=1)
+        journal = Journal(settings)
+        way = decide(journal, kafka=broker.address, partitions=1)
+        request = way.read(body(), "crm", None)
+        journal.start()
+        await asyncio.wait_for(journal.ready.wait(), 30)
+        async with asyncio.timeout(30):
+            while (found := await way.ask(request, 0)).status == "not_recorded":  # a producer needs a moment to begin
+                pass
+        assert (found.status, found.as_json()["degraded"], found.advice) == ("pending", False, [])
+        broker.delay(4000)
+        found = await way.ask(request, 0)
+        assert (found.status, found.as_json()["degraded"], found.decisions) == ("uncertain", True, [])
+        assert [one["reason"] for one in found.advice] == ["degraded.state"]
+        broker.delay(0)
+        async with asyncio.timeout(60):
+            while (await way.ask(request, 0)).status != "pending":
+                pass
+        await way.stop()
+        await journal.stop()
 
 
 async def test_the_location_is_where_the_answer_will_be() -> None:

@@ -68,6 +68,10 @@ class Client:
         found = self.get(f"/v1/customers/{customer}/orders/{order}")
         return found.json if found.status == 200 and not found.json["degraded"] else None
 
+    def moved(self, customer: str) -> bool:
+        """Whether it is known that a customer became another."""
+        return self.get(f"/v1/customers/{customer}/context").status == 307
+
     def knows(self, customer: str) -> bool:
         """Whether the worker has heard of a customer."""
         return bool(self.get(f"/v1/customers/{customer}/context").json["known"])
@@ -126,6 +130,33 @@ def test_any_worker_takes_a_request_and_finds_the_owner(broker: Live, tokens: To
         assert {one.json["status"] for one in told} == {"answered"}
         half = len(names)
         assert [one.json for one in told[:half]] == [one.json for one in told[half:]]
+
+
+def test_who_was_merged_is_answered_under_their_new_name(broker: Live, tokens: TokenFile) -> None:
+    """Whichever worker is asked and whoever owns either; asked again, and looked up under the old name, it is the same.
+
+    And two customers of one request id have an answer each.
+    """
+    with Crew(broker) as crew:
+        crew.join("a", "b")
+        until(lambda: all(lanes(one) for one in crew.workers), 90, "both having lanes")
+        names = list({partition_of(f"c-{n}".encode(), broker.partitions): f"c-{n}" for n in range(40)}.values())
+        greet(broker, *names, "c-new")
+        for name in names:
+            broker.publish("customers", event("customer.merged", of=name, id_=f"m-{name}", into="c-new"), name)
+        broker.flush()
+        clients = [Client(one, tokens) for one in crew.workers]
+        for client, name in product(clients, names):
+            until(partial(client.moved, name), 60, f"{name} having become another")
+        for name in names:
+            first, again = (client.decide(asked(name, f"r-{name}")) for client in clients)
+            assert (first.status, [one["subject"] for one in first.json["decisions"]]) == (200, ["c-new"])
+            assert again.json == first.json
+            way_on = clients[0].get(f"/v1/customers/{name}/decisions?request_id=r-{name}")
+            assert way_on.status == 307
+            assert clients[0].get(way_on.headers["Location"]).json["decisions"] == first.json["decisions"]
+        others = [clients[0].decide(asked(name, "r-same")).json["decisions"] for name in ("c-x", "c-y")]
+        assert [[one["subject"] for one in found] for found in others] == [["c-x"], ["c-y"]]
 
 
 def test_without_kafka_service_yes_marketing_no(broker: Live, tokens: TokenFile) -> None:

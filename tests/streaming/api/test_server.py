@@ -20,6 +20,7 @@ from decisioning.streaming.api import openapi, server
 from decisioning.streaming.api.decide import Decide
 from decisioning.streaming.api.journal import Journal
 from decisioning.streaming.api.limits import Limits
+from decisioning.streaming.api.merged import Merged
 from decisioning.streaming.api.peers import Peers
 from decisioning.streaming.api.routes import ROUTES, Route
 from decisioning.streaming.api.server import Api
@@ -68,9 +69,11 @@ class Desk:
         now = at("2026-03-02 12:00")
         self.registry = CollectorRegistry()
         self.peers = Peers(lambda: tokens.peer_key, None)
-        self.decide = Decide(settings, journal, lambda: story.policy, lambda: now)
+        self.views = views = Views(memory, journal, lambda: story.policy, lambda: now)
+        merged = Merged(views, self.peers)
+        self.decide = Decide(settings, journal, lambda: story.policy, lambda: now, merged.into)
         self.api = Api(
-            Views(memory, journal, lambda: story.policy, lambda: now), self.decide, tokens, Limits(rate), self.peers,
+            views, self.decide, tokens, Limits(rate), self.peers, merged,
             Switch(settings, Stops()), Metrics(self.registry, Labels((), [], (), ())), document=openapi.dumps(),
             most_bytes=MOST, wait_seconds=0.3,
         )  # fmt: skip
@@ -186,6 +189,8 @@ async def test_a_moved_subject_leads_to_its_customer(desk: Desk) -> None:
     desk.states["tel:1"] = State("tel:1", moved_to="c/7")
     told = await desk.ask("/v1/customers/tel:1/orders/o%2F1", "read")
     assert (told.status, told.headers["Location"]) == (307, "/v1/customers/c%2F7/orders/o%2F1")
+    told = await desk.ask("/v1/customers/tel:1/decisions?request_id=a%26b", "read")  # where a 202 may have sent them
+    assert (told.status, told.headers["Location"]) == (307, "/v1/customers/c%2F7/decisions?request_id=a%26b")
 
 
 async def test_nobody_who_owns_a_customer_is_a_degraded_answer(desk: Desk) -> None:
