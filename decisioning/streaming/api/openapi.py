@@ -18,8 +18,18 @@ from decisioning.stops import Stop
 from decisioning.streaming.api.problem import PROBLEMS, TYPE
 from decisioning.streaming.api.routes import ROUTES, Query, Route
 from decisioning.streaming.api.switch import Resumed, ResumeRequest, StopRequest, StopsShown
+from decisioning.streaming.api.views import SILENT_SECONDS
 
 Schema = dict[str, Any]
+_SAYS: Final = (
+    "Ask whether a customer may be spoken to, and wait for the answer. Every answer with `degraded: true` was given"
+    " without seeing the customer's history, or not all of it: service yes, marketing no. What is looked up is what its"
+    " worker has read of the log so far, and may lag behind what has happened by as much as the worker does (its metric"
+    f" `lag_records`); where Kafka says nothing, that is noticed after {SILENT_SECONDS:g} seconds, and only from then on"
+    " is it `degraded`. An order's `as_of` is the time of the newest event that is known of it, and stands still while"
+    " Kafka is silent; a context's is the instant that its answers are for, and goes on. A decision never rests on a"
+    " look: it is taken in the order of the log."
+)
 _JSON: Final = "application/json"
 _REF: Final = "#/components/schemas/{name}"
 _EVERYWHERE: Final = ("bad-request", "unauthenticated", "forbidden", "too-many-requests", "internal")
@@ -46,8 +56,7 @@ def document() -> Schema:
         "info": {
             "title": "decisioning",
             "version": importlib.metadata.version("decisioning"),
-            "description": "Ask whether a customer may be spoken to, and wait for the answer. Every answer with"
-            " `degraded: true` was given without seeing the customer's history: service yes, marketing no.",
+            "description": _SAYS,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "security": [{"token": []}],

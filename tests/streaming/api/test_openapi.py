@@ -13,6 +13,8 @@ import pytest
 from decisioning.context import context
 from decisioning.streaming.api.openapi import document, dumps
 from decisioning.streaming.api.routes import ROUTES
+from decisioning.streaming.api.views import SILENT_SECONDS
+from decisioning.streaming.metrics import Metrics
 from tests.builders import CUSTOMER, at, case_opened, uncapped
 
 FILE = Path(__file__).parents[3] / "contract" / "openapi.json"
@@ -39,6 +41,15 @@ def test_it_has_every_route_and_no_other() -> None:
     ]
     for _, _, one in told:
         assert {"401", "403", "429", "500"} <= one["responses"].keys()
+
+
+def test_it_says_where_a_look_may_lag() -> None:
+    """What `as_of` and `degraded` mean while Kafka is silent; by the seconds and the metric that there are."""
+    text = document()["info"]["description"]
+    assert f"after {SILENT_SECONDS:g} seconds" in text
+    assert "An order's `as_of` is the time of the newest event" in text
+    assert "`lag_records`" in text
+    assert Metrics.lag.name == "lag_records"
 
 
 def test_every_reference_leads_somewhere() -> None:
