@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from decisioning.streaming.api.tokens import Scope, make, make_peer_line
 from tests.streaming.live import WorkerProcess, until
 
 PEER: Final = make_peer_line()
-_ADDRESS: Final = re.compile(r"^(http://127\.0\.0\.1:\d+)/v1/openapi\.json$", re.M)
+_ADDRESS: Final = re.compile(r"^(https?://127\.0\.0\.1:\d+)/v1/openapi\.json$", re.M)
 
 
 class _AsItIs(urllib.request.HTTPRedirectHandler):
@@ -25,7 +26,9 @@ class _AsItIs(urllib.request.HTTPRedirectHandler):
         """None: it is not followed."""
 
 
-_DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}), _AsItIs())
+def _opener(authority: Path | None) -> urllib.request.OpenerDirector:
+    believed = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=authority))
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), _AsItIs(), believed)
 
 
 class Told(NamedTuple):
@@ -61,25 +64,28 @@ class TokenFile:
 
 def call(
     address: str, path: str, token: str | None = None, *, method: str = "GET", body: bytes | None = None,
-    **headers: str,
+    authority: Path | None = None, **headers: str,
 ) -> Told:  # fmt: skip
-    """One request; header names are written with `_` for `-`."""
+    """One request; header names are written with `_` for `-`. `authority`: whose certificates are believed."""
     request = urllib.request.Request(address + path, body, method=method)
     if token is not None:
         request.add_header("Authorization", f"Bearer {token}")
     for name, content in headers.items():
         request.add_header(name.replace("_", "-"), content)
     try:
-        with _DIRECT.open(request, timeout=30) as answer:
+        with _opener(authority).open(request, timeout=30) as answer:
             return Told(answer.status, answer.headers, answer.read())
     except urllib.error.HTTPError as error:
         return Told(error.code, error.headers, error.read())
 
 
-def decide(address: str, token: str, asked: Any, **headers: str) -> Told:
+def decide(address: str, token: str, asked: Any, *, authority: Path | None = None, **headers: str) -> Told:
     """POST /v1/decide."""
     body = json.dumps(asked).encode()
-    return call(address, "/v1/decide", token, method="POST", body=body, Content_Type="application/json", **headers)
+    return call(
+        address, "/v1/decide", token, method="POST", body=body, authority=authority, Content_Type="application/json",
+        **headers,
+    )  # fmt: skip
 
 
 def address_of(worker: WorkerProcess) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from decisioning.streaming.api.tokens import Scope
 from decisioning.streaming.topics import partition_of
+from tests.kafka.certificates import Authority
 from tests.streaming.api.calls import TokenFile, Told, address_of, call, decide
 from tests.streaming.crew import Crew
 from tests.streaming.live import Live, WorkerProcess, until
@@ -52,16 +53,16 @@ def greet(broker: Live, *customers: str) -> None:
 class Client:
     """A caller of one worker."""
 
-    def __init__(self, worker: WorkerProcess, tokens: TokenFile) -> None:
-        self._address, self._token = address_of(worker), tokens.tokens["crm"]
+    def __init__(self, worker: WorkerProcess, tokens: TokenFile, authority: Path | None = None) -> None:
+        self._address, self._token, self._authority = address_of(worker), tokens.tokens["crm"], authority
 
     def decide(self, what: dict[str, Any], wait: int = 10) -> Told:
         """Ask, and wait so long."""
-        return decide(self._address, self._token, what, Prefer=f"wait={wait}")
+        return decide(self._address, self._token, what, authority=self._authority, Prefer=f"wait={wait}")
 
     def get(self, path: str) -> Told:
         """Look something up."""
-        return call(self._address, path, self._token)
+        return call(self._address, path, self._token, authority=self._authority)
 
     def order(self, customer: str, order: str) -> Any:
         """An order of a customer; None while nobody has heard of it."""
@@ -157,6 +158,32 @@ def test_who_was_merged_is_answered_under_their_new_name(broker: Live, tokens: T
             assert clients[0].get(way_on.headers["Location"]).json["decisions"] == first.json["decisions"]
         others = [clients[0].decide(asked(name, "r-same")).json["decisions"] for name in ("c-x", "c-y")]
         assert [[one["subject"] for one in found] for found in others] == [["c-x"], ["c-y"]]
+
+
+def test_over_tls_workers_believe_each_other(tmp_path: Path) -> None:
+    """Two workers with certificates of one authority: a plain client is served, and each finds the other's customers.
+
+    A client that believes another authority, or speaks no TLS, gets no answer at all.
+    """
+    tokens, authority = TokenFile(tmp_path, crm=[Scope.READ, Scope.DECIDE]), Authority(tmp_path / "authority")
+    pair = authority.sign()
+    with Live(
+        tmp_path, api_tokens_file=tokens.path, api_port=0, api_tls_cert_file=pair, api_tls_key_file=pair,
+        api_tls_ca_file=authority.file,
+    ) as broker, Crew(broker) as crew:  # fmt: skip
+        crew.join("a", "b")
+        until(lambda: all(lanes(one) for one in crew.workers), 90, "both having lanes")
+        names = list({partition_of(f"c-{n}".encode(), broker.partitions): f"c-{n}" for n in range(40)}.values())
+        greet(broker, *names)
+        clients = [Client(one, tokens, authority.file) for one in crew.workers]
+        for client, name in product(clients, names):
+            until(partial(client.knows, name), 60, f"{name} being known everywhere")
+        assert clients[0].decide(asked(names[0])).json["status"] == "answered"
+        address = address_of(crew.workers[0])
+        assert address.startswith("https://127.0.0.1:")
+        for url, believed in ((address, None), (address.replace("https", "http"), authority.file)):
+            with pytest.raises(OSError, match=r"CERTIFICATE_VERIFY_FAILED|Remote end closed|reset by peer"):
+                call(url, "/v1/openapi.json", tokens.tokens["crm"], authority=believed)
 
 
 def test_without_kafka_service_yes_marketing_no(broker: Live, tokens: TokenFile) -> None:
