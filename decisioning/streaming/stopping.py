@@ -67,14 +67,16 @@ async def stop(settings: Settings, what: What, name: str, *, by: str, why: str, 
 
 async def resume(
     settings: Settings, what: What, name: str, *, by: str, why: str, whose: Sequence[str] | None = None,
-    clock: Clock = now,
+    known: Stops | None = None, clock: Clock = now,
 ) -> Resumed:  # fmt: skip
     """Take back the stops of a thing that are `by`'s own, or those of the people named by `whose`.
+
+    `known` is what somebody follows anyway; without it the topic is read.
 
     NothingStands where none of them stands; TopicsError where Kafka refuses.
     """
     name, word = _named(what, name), _word(by, why, clock)
-    known = await stops(settings)
+    known = known if known is not None else await stops(settings)
     standing = [one for one in known.standing if (one.what, one.name) == (what, name)]
     people = [by] if whose is None else list(whose)
     over = [one.resume(word) for one in standing if one.stopped.by in people]

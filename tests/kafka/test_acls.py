@@ -19,12 +19,14 @@ from confluent_kafka.admin import (
 )
 
 from decisioning.streaming.acls import Acl, acls
+from decisioning.streaming.api.tokens import Scope
 from decisioning.streaming.permissions import missing
 from decisioning.streaming.settings import Settings
 from decisioning.streaming.topics import TOPICS, connected
 from tests.kafka.certificates import Authority
 from tests.kafka.cluster import RealKafka
 from tests.kafka.config import SUPER
+from tests.streaming.api.calls import TokenFile, Told, address_of, call, decide
 from tests.streaming.history import products
 from tests.streaming.live import Live, WorkerProcess, until
 from tests.streaming.records import event
@@ -34,6 +36,7 @@ pytestmark = pytest.mark.kafka
 
 ALL = acls(Settings())
 NEEDED = [row for row in ALL if row.operation != "DescribeConfigs"]
+OF_THE_API = [row for row in acls(Settings(api_tokens_file=Path(__file__))) if row not in ALL]
 NAMES = [topic.name for topic in TOPICS]
 SECONDS = 15.0
 _OPERATIONS = {
@@ -191,6 +194,80 @@ def test_what_may_not_be_described_is_named_and_starts(guarded: Guarded, tmp_pat
             assert "topic state-changelog: its configuration was not checked" in worker.output
             assert worker.term() == 0, worker.output
             guarded.kafka.delete_topics(NAMES)
+    finally:
+        guarded.allow(row)
+
+
+class Asking:
+    """A caller of a worker's API on the guarded Kafka."""
+
+    def __init__(self, live: Live, tokens: TokenFile) -> None:
+        self.worker = live.worker().ready()
+        self._address, self._token = address_of(self.worker), tokens.tokens["all"]
+        self._asked = 0
+
+    def decide(self) -> dict[str, Any]:
+        """What comes of a request of its own."""
+        self._asked += 1
+        offer = {"action": "hello", "class": "service", "channels": ["email"]}
+        asked = {"subject": "c-1", "time": "2026-03-02T12:00:00Z"}
+        data = {"request_id": f"r-{self._asked}", "candidates": [offer]}
+        found: dict[str, Any] = decide(self._address, self._token, asked | {"data": data}, Prefer="wait=5").json
+        return found
+
+    def stop(self, path: str = "/v1/stops") -> Told:
+        """What comes of pulling the switch, or of letting go."""
+        body = b'{"what": "channel", "name": "sms", "why": "tests"}'
+        return call(self._address, path, self._token, method="POST", body=body, Content_Type="application/json")
+
+    def context(self) -> dict[str, Any]:
+        """What is said of a customer."""
+        found: dict[str, Any] = call(self._address, "/v1/customers/c-1/context", self._token).json
+        return found
+
+
+@pytest.fixture
+def api(guarded: Guarded, tmp_path: Path) -> Iterator[tuple[Live, TokenFile]]:
+    """A Kafka whose user has the rows of the API besides; its workers serve it."""
+    tokens = TokenFile(tmp_path, all=[*Scope])
+    for row in OF_THE_API:
+        guarded.allow(row)
+    with Live(tmp_path, on=guarded.kafka, api_tokens_file=tokens.path, api_port=0, **guarded.settings) as live:
+        yield live, tokens
+        guarded.kafka.delete_topics(NAMES)
+    for row in OF_THE_API:
+        guarded.withdraw(row)
+
+
+def test_the_list_is_enough_for_the_api(api: tuple[Live, TokenFile]) -> None:
+    """With its rows and no others it asks, reads back, stops and resumes."""
+    asking = Asking(*api)
+    assert asking.decide()["status"] == "answered"
+    assert asking.stop().status == 200
+    until(lambda: asking.stop("/v1/stops/resume").status == 200, 20, "the stop being seen and taken back")
+    assert asking.worker.term(90) == 0, asking.worker.output
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("row", OF_THE_API, ids=lambda row: f"{row.operation} {row.name}")
+def test_each_of_the_api_is_needed(guarded: Guarded, api: tuple[Live, TokenFile], row: Acl) -> None:
+    """Without it the worker decides on, the API says honestly that it does not get through, and a line names it."""
+    guarded.withdraw(row)
+    try:
+        asking = Asking(*api)
+        if row.name == "rulebooks":
+            assert (asking.stop().status, asking.stop().json["code"]) == (503, "unavailable")
+            assert asking.decide()["status"] == "answered"
+        elif row.name == "contact-requests":
+            found = asking.decide()
+            assert (found["status"], found["degraded"]) == ("not_recorded", True)
+            assert "contact-requests: the API may not ask there" in asking.worker.output
+        else:
+            until(lambda: asking.decide()["status"] == "not_recorded", 60, "the silence being noticed")
+            assert asking.context()["degraded"]
+            assert "decisions cannot be read for the API (TopicAuthorizationFailedError)" in asking.worker.output
+        assert "pass-word" not in asking.worker.output
+        assert asking.worker.term(90) == 0, asking.worker.output
     finally:
         guarded.allow(row)
 

@@ -8,7 +8,7 @@ What comes back:
 
     answered      200  every answer to the request, as CloudEvents
     pending       202  the request is on the log and will be answered; `Location` is where its answer will be
-    not_recorded  200  Kafka does not answer, and nothing was handed to it: ask again, nobody will answer this
+    not_recorded  200  Kafka does not answer, or does not let us, and has nothing of it: nobody will answer, ask again
     uncertain     200  Kafka took the request and did not acknowledge it: it may yet be answered; ask again, same `id`
 
 202 and not 504, because nothing has failed: the answer is owed and will be given. The last two are `degraded`, and no
@@ -29,7 +29,7 @@ from urllib.parse import quote
 
 import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 
 from decisioning import answers
 from decisioning.engine import on_event
@@ -43,6 +43,7 @@ from decisioning.streaming.admit import admit
 from decisioning.streaming.api.journal import Entry, Journal
 from decisioning.streaming.api.problem import Problem
 from decisioning.streaming.api.views import SILENT_SECONDS
+from decisioning.streaming.chassis.watchdog import say
 from decisioning.streaming.settings import Settings, kafka_options
 from decisioning.streaming.topics import name_of, partition_of
 
@@ -95,6 +96,7 @@ class Decide:
         self._producer: AIOKafkaProducer | None = None
         self._beginning = asyncio.Lock()
         self._under_way = 0
+        self._told = False
 
     def read(self, body: bytes, caller: str, key: str | None) -> Asked:
         """The request in a body: a CloudEvent, or one whose other attributes are to be filled in. Problem if not."""
@@ -153,11 +155,19 @@ class Decide:
                 await producer.send_and_wait(self._topic, asked.value, key=key, partition=place)
         except MessageSizeTooLargeError:
             raise Problem("too-large", "the event is larger than its topic takes") from None
+        except TopicAuthorizationFailedError:
+            self._tell_once(f"{self._topic}: the API may not ask there; allow our user Write (`topics acls`)")
+            return self._outcome("not_recorded", asked, [])
         except (KafkaError, OSError):  # TimeoutError is an OSError
             return self._outcome("uncertain", asked, [])
         left = max(0.0, began + seconds - asyncio.get_running_loop().time())
         found = await self._answers(asked, left)
         return self._outcome("answered" if len(found) >= asked.expects else "pending", asked, found)
+
+    def _tell_once(self, line: str) -> None:
+        if not self._told:
+            say(line)
+        self._told = True
 
     async def _answers(self, asked: Asked, seconds: float) -> list[Entry]:
         """What answers this very request, within so many seconds.

@@ -1,8 +1,9 @@
 """The stop switch over HTTP: to see what is stopped by hand, to stop and to resume, in the name of the token.
 
 The rules for several people are those of the command (`decisioning.stops`): who stops is on record, to resume takes
-back one's own, and another's only where they are named. What is stopped is read from what this worker follows anyway;
-pulling and letting go is a record on the log, so every worker has it within two seconds, this one too.
+back one's own, and another's only where they are named. What is stopped is read from what this worker follows anyway:
+reading the topic anew takes long, for a goodbye over TLS does. Pulling and letting go is a record on the log, so every
+worker has it within two seconds, this one too.
 
 Unlike a decision there is no degraded answer: whoever pulls a switch must know whether it was pulled. Where Kafka does
 not acknowledge it in time it may yet be taken; to ask again is safe, and `GET /v1/stops` says what holds.
@@ -87,7 +88,8 @@ class Switch:
         asked = _read(body, ResumeRequest)
         over, left = await self._taken(
             lambda: stopping.resume(
-                self._settings, asked.what, asked.name, by=caller, why=asked.why, whose=asked.whose
+                self._settings, asked.what, asked.name, by=caller, why=asked.why, whose=asked.whose,
+                known=self._known,
             )
         )  # fmt: skip
         return Resumed(over, left)

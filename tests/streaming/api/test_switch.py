@@ -58,7 +58,9 @@ async def test_nonsense_is_refused_without_being_repeated(text: bytes, code: str
 async def test_a_switch_that_was_not_pulled_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """503 and when to ask again, as soon as Kafka cannot be asked or does not answer; no advice in its place."""
     monkeypatch.setattr(switch, "_PATIENCE_SECONDS", 0.5)
-    pulled = Switch(AWAY, Stops())
+    known, stop = Stops(), Stop(What.CHANNEL, "sms", Word("anna", "2026-03-02T10:00:00Z", "x"))
+    known.take(key_of(stop), dumps(stop))
+    pulled = Switch(AWAY, known)
     for ask in (pulled.stop, pulled.resume):
         with pytest.raises(Problem) as raised:
             await ask(body(), "anna")
