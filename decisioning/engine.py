@@ -32,6 +32,11 @@ are taken in the same step that decides, so two requests of one microsecond cann
 *Becoming one.* A subject may turn out to be part of another. It then gives away all that it knows and forwards what
 comes later; `on_relay` is asked when the other side of such a move has something to tell (`moves`).
 
+*History.* Who comes to us with years behind them tells us the past as events of the past. They fold as late events do
+and what they show is weighed from then on, but nothing is asked about them and nothing is called by them; the holds
+that stand by them are said once, when no more of it comes. What is live or promised in the present is kept to: a past
+withdrawal takes back today's act.
+
 *Repeats.* A re-sent event changes nothing and says nothing. A decision's id is made from its trigger, so a decision
 that is published again is recognised as the same one; for that, one id must have one payload, for ever, and so
 nothing that differs between two runs (the clock of a machine, the order of a dict, chance) may reach a decision.
@@ -39,18 +44,22 @@ nothing that differs between two runs (the clock of a machine, the order of a di
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from decisioning import answers, holds, moves
-from decisioning.decision import Decision, trigger_of
+from decisioning.decision import SOURCE, Decision, Trigger, trigger_of
 from decisioning.event import Event
-from decisioning.payload import ContactRequested, CustomerErased
+from decisioning.instant import format_instant
+from decisioning.payload import ContactRequested, ContactWithdrawn, CustomerErased
 from decisioning.policy import Policy
 from decisioning.recall import recall, recall_stopped, withdrawal
 from decisioning.state import State, erase, fold, memory, names_unknown, sweep
 from decisioning.triggers import called
+
+REQUESTS: Final = (ContactRequested, ContactWithdrawn)
+"""What is asked of us, and cannot be asked of the past."""
 
 
 class Step(NamedTuple):
@@ -68,14 +77,18 @@ class Step(NamedTuple):
     """What other subjects are to be told, in order: events that are theirs, and the parts of a move."""
 
 
-def on_event(policy: Policy, state: State | None, event: Event, now: int) -> Step:
+def on_event(policy: Policy, state: State | None, event: Event, now: int, *, say_at: int | None = None) -> Step:
     """What follows from an event: `state` is the customer's (None: never met), `now` the instant of handling.
 
-    An unknown type, a product and a repeat change nothing and say nothing. Never raises for an event that `parse` took.
+    `say_at`: the event is history, and the instant at which its holds are said unless more of it comes. An unknown
+    type, a product, a repeat and a request of the past change nothing and say nothing. Never raises for an event that
+    `parse` took.
     """
     state = state if state is not None else State(event.subject)
     now = max(now, state.now)
     if event.data is None or event.type == "product.described":
+        return Step(state, (), state.wake_at)
+    if say_at is not None and isinstance(event.data, REQUESTS):
         return Step(state, (), state.wake_at)
     if state.moved_to is not None:
         return Step(state, (), state.wake_at, relays=tuple(moves.forwarded(state, event)))
@@ -91,7 +104,7 @@ def on_event(policy: Policy, state: State | None, event: Event, now: int) -> Ste
         return Step(state, (), state.wake_at, relays=tuple(moving))
     before = _swept(policy, before)  # here too: what is too old now is not known, whenever it was last looked at
     state = fold(before, event)
-    holds_change = holds.concerns(before, state)
+    holds_change = before.unsaid is not None or holds.concerns(before, state)
     if state.orders is not before.orders or state.acts is not before.acts:
         state = _swept(policy, state)
     state, outputs = recall(policy, state, event)
@@ -99,6 +112,11 @@ def on_event(policy: Policy, state: State | None, event: Event, now: int) -> Ste
     if isinstance(event.data, CustomerErased):
         state, said = answers.answer_all(policy, state, state.deferred)
         state = erase(state)
+    if say_at is not None:
+        if holds_change:
+            state = replace(state, unsaid=max(say_at, before.unsaid or 0))
+        outputs += said
+        return Step(state, tuple(outputs), state.wake_at, unknown, (), tuple(moves.claims(state, event)))
     if holds_change:
         state, changed = holds.renew(policy, state, trigger_of(event), event=event, traceparent=event.traceparent)
         outputs += changed
@@ -121,13 +139,19 @@ def on_event(policy: Policy, state: State | None, event: Event, now: int) -> Ste
 
 
 def on_wake(policy: Policy, state: State, now: int) -> Step:
-    """What follows when a promised answer is due; a customer with nothing due is left as they are."""
+    """What follows when a promised answer is due, or holds that history brought; a customer with nothing due is left
+    as they are."""
     now = max(now, state.now)
     due = tuple(waiting for waiting in state.deferred if waiting.not_before <= now)
-    if not due:
+    unsaid = state.unsaid if state.unsaid is not None and state.unsaid <= now else None
+    if not due and unsaid is None:
         return Step(state, (), state.wake_at)
     state = _swept(policy, replace(state, now=now))
-    state, outputs = answers.answer_all(policy, state, due)
+    outputs: list[Decision] = []
+    if unsaid is not None:
+        state, outputs = holds.renew(policy, state, Trigger(SOURCE, f"history@{format_instant(unsaid)}", "history"))
+    state, said = answers.answer_all(policy, state, due)
+    outputs += said
     return Step(state, tuple(outputs), state.wake_at, errors=_errors(outputs))
 
 
@@ -167,4 +191,4 @@ def _errors(outputs: list[Decision]) -> tuple[str, ...]:
     return tuple([reason.removeprefix(erred) for reason in reasons if reason.startswith(erred)])
 
 
-__all__ = ["Step", "on_event", "on_relay", "on_sweep", "on_wake"]
+__all__ = ["REQUESTS", "Step", "on_event", "on_relay", "on_sweep", "on_wake"]

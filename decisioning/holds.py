@@ -4,6 +4,9 @@ A hold is not an event's effect but a fact's: `wanted` reads from the memory whi
 the difference. A fact that is new, or that changed its hold, brings a new one and then the release of the old; a fact
 that is gone brings a release; a hold whose `until` has passed ends by itself. What the memory has forgotten is not
 gone: its hold stands.
+
+History brings facts and says nothing: its holds are said once, when no more of it comes (`State.unsaid`) or when
+something happens to the customer. Only the purchases whose holds were never said are then looked for in the memory.
 """
 
 from __future__ import annotations
@@ -93,8 +96,8 @@ def renew(
 ) -> tuple[State, list[Decision]]:
     """The state with the holds that its facts ask for, and the decisions: new holds first, then releases.
 
-    `event` is what was just folded (a purchase brings a hold only then); `inherited` are the holds of a subject that
-    was just merged into this one, of which an equal standing one is not issued anew.
+    `event` is what was just folded (a purchase brings a hold only then, or when history is unsaid); `inherited` are the
+    holds of a subject that was just merged into this one, of which an equal standing one is not issued anew.
     """
     standing = tuple(hold for hold in state.holds if hold.until is None or hold.until > state.now)
     want = {one.fact: one for one in wanted(policy, state, event, (*standing, *inherited))}
@@ -109,8 +112,8 @@ def renew(
     outputs = [_decision(policy, state, trigger, hold, traceparent) for hold in new]
     outputs += [_release(policy, state, trigger, hold, traceparent) for hold in standing if _gone(hold, stays)]
     if not outputs and stays == list(state.holds):
-        return state, outputs
-    return replace(state, holds=_bounded([*stays, *new])), outputs
+        return state if state.unsaid is None else replace(state, unsaid=None), outputs
+    return replace(state, holds=_bounded([*stays, *new]), unsaid=None), outputs
 
 
 def standing(holds: Iterable[Hold]) -> dict[str, Hold]:
@@ -194,7 +197,7 @@ def wanted(policy: Policy, state: State, event: Event | None, known: Iterable[Ho
             found.append(Wanted(f"consent:{purpose}", "consent.withdrawn", scope, None))
     items = {fact: hold for hold in known for fact in hold.facts if hold.items}
     for order in state.orders:
-        one = _bought(policy, order, event, items)
+        one = _bought(policy, order, event, items, anew=state.unsaid is not None)
         if one is not None:
             found.append(one)
     return [one for one in found if one.until is None or one.until > state.now]
@@ -215,8 +218,8 @@ def _withdrawn(purpose: str, consents: Iterable[Consent]) -> Scope | None:
     return Scope(classes=(purpose,), channels=tuple(shut)) if shut else None
 
 
-def _bought(policy: Policy, order: Order, event: Event | None, known: dict[str, Hold]) -> Wanted | None:
-    """One hold a purchase: fixed when it came, less what came back."""
+def _bought(policy: Policy, order: Order, event: Event | None, known: dict[str, Hold], *, anew: bool) -> Wanted | None:
+    """One hold a purchase: fixed when it came, less what came back; `anew`: also of one that came before."""
     if not order.stands or order.bought_at is None:
         return None
     fact = f"order:{order.id}@{order.bought_at}"
@@ -224,7 +227,7 @@ def _bought(policy: Policy, order: Order, event: Event | None, known: dict[str, 
         return _fresh(policy, order, fact)
     hold = known.get(fact)
     if hold is None:
-        return None
+        return _fresh(policy, order, fact) if anew else None
     items, until = hold.items, hold.until
     if order.returned:
         owned = order.owned

@@ -21,6 +21,8 @@ from decisioning.errors import StateTooNew, StateUnreadable
 from decisioning.state.model import Act, Hold, State
 
 VERSION: Final = 3
+GROWTH: Final = 1
+"""How often format 3 has grown: once, by `unsaid`."""
 _OLDEST_PACKED: Final = 3
 _PLAIN, _PACKED = 0, 1
 _LONG: Final = 512  # bytes; below, packing gains little
@@ -59,7 +61,7 @@ def loads(body: bytes) -> State:
         if body[0] < _OLDEST_PACKED:
             return _from_json(body[1:])
         plain = _plain(body)
-        return _grown(plain, body[1]) if body[1] else _decode(plain)
+        return _grown(plain, body[1]) if body[1] > GROWTH else _decode(plain)
     except (msgspec.MsgspecError, zstandard.ZstdError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise StateUnreadable(f"the stored state does not parse ({type(error).__name__})") from None
 
@@ -70,7 +72,7 @@ def dumps(state: State) -> bytes:
         known = _items(_encode(State(*astuple(state)[:_FIELDS])))
         plain, growth = _encode([*known, *map(msgspec.Raw, state.rest)]), state.growth
     else:
-        plain, growth = _encode(state), 0
+        plain, growth = _encode(state), GROWTH
     if len(plain) < _LONG:
         return bytes((VERSION, growth, _PLAIN)) + plain
     return bytes((VERSION, growth, _PACKED)) + _pack(plain)
@@ -142,4 +144,4 @@ def _grown(plain: bytes, growth: int) -> Grown:
     return Grown(*fields)
 
 
-__all__ = ["VERSION", "Glance", "Grown", "dumps", "glance", "loads"]
+__all__ = ["GROWTH", "VERSION", "Glance", "Grown", "dumps", "glance", "loads"]

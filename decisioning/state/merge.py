@@ -99,6 +99,7 @@ def merge(target: State, source: State, lasting: Lasting) -> State:
         repetitions=replies.bounded(_by_name(target.repetitions, source.repetitions, replies.joined)),
         attributes=people.bounded(_by_name(target.attributes, source.attributes, _later)),
         lost=lost,
+        unsaid=_newest(target.unsaid, source.unsaid),
     )
     return _acts(orders.bounded(state), source.acts)
 

@@ -321,8 +321,13 @@ class State(Struct, frozen=True, array_like=True, gc=False):
     """When the event happened that moved it."""
     grants: tuple[Consent, ...] = ()
     """Grants that later facts have hidden: a complaint from before one of them that arrives late does not hold."""
+    unsaid: int | None = None
+    """When the holds are to be said that history brought; None where all that stands was said."""
 
     @property
     def wake_at(self) -> int | None:
         """When the engine wants to be asked again, or None."""
-        return min([waiting.not_before for waiting in self.deferred]) if self.deferred else None
+        if not self.deferred:
+            return self.unsaid
+        due = min([waiting.not_before for waiting in self.deferred])
+        return due if self.unsaid is None else min(due, self.unsaid)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from decisioning.errors import StateTooNew, StateUnreadable
 from decisioning.state import Act, State, erase
-from decisioning.state.codec import VERSION, Glance, dumps, glance, loads
+from decisioning.state.codec import GROWTH, VERSION, Glance, dumps, glance, loads
 from tests.builders import CUSTOMER, Story, asked, at, bought, case_opened, granted, offer
 from tests.state.test_init import OFFER
 
@@ -23,7 +23,7 @@ def plain(body: bytes) -> bytes:
     return zstandard.decompress(body[3:]) if body[2] else body[3:]
 
 
-def grown(state: State, *more: object, times: int = 1) -> bytes:
+def grown(state: State, *more: object, times: int = GROWTH + 1) -> bytes:
     """The record that a newer program would store, whose `State` has these further fields."""
     fields = msgspec.msgpack.encode([*msgspec.msgpack.decode(plain(dumps(state))), *more])
     packed = len(fields) >= 512
@@ -89,11 +89,19 @@ def test_what_happens_between_is_folded_and_the_rest_is_kept() -> None:
     assert dumps(ahead.state) == grown(one.state, "more")
 
 
+def test_a_record_from_before_the_format_grew_is_read() -> None:
+    """Its last fields have their defaults, and it is stored anew with what has grown since."""
+    fields = msgspec.msgpack.decode(plain(dumps(State("c-1", now=7))))
+    assert loads(bytes((VERSION, 0, 0)) + msgspec.msgpack.encode(fields[:-1])) == State("c-1", now=7)
+    assert dumps(State("c-1", unsaid=9))[1] == GROWTH
+    assert loads(dumps(State("c-1", unsaid=9))).unsaid == 9
+
+
 def test_erasure_keeps_nothing_that_we_do_not_know() -> None:
     """The rest may hold anything of the person."""
     raw = dumps(erase(loads(grown(State("c-1"), "canary"))))
     assert b"canary" not in plain(raw)
-    assert raw[1] == 0
+    assert raw[1] == GROWTH
 
 
 @pytest.mark.parametrize(
