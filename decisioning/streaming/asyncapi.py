@@ -20,6 +20,7 @@ from decisioning.holds import STANDING
 from decisioning.schemas import Schema
 from decisioning.stops import Stop
 from decisioning.streaming.dead_letter import MEANING, Stage
+from decisioning.streaming.past import HISTORY
 from decisioning.streaming.topics import TOPICS, Role, Topic
 
 VERSION: Final = "1.0.0"
@@ -29,6 +30,11 @@ _KAFKA: Final = "0.5.0"
 _STRUCTURED: Final = "application/cloudevents+json"
 _TEXT: Final = {"type": "string"}
 _PARTITION: Final = "Its partition is Java's murmur2 of it (librdkafka: partitioner=murmur2_random)."
+_ABOUT: Final = (
+    "Events about customers in, one reasoned decision a request out. An event whose record has the header "
+    f"`{HISTORY}` (a number of seconds) is history: it folds, nothing is said of it, and the holds that stand are said "
+    "once so long no more of it came. Generated: do not edit."
+)
 _OUTCOMES: Final = {
     Outcome.ACT: "Say this, now, on this channel, before `valid_until`.",
     Outcome.SUPPRESS: "Asked, and the answer is no.",
@@ -62,7 +68,7 @@ def document() -> Schema:
         "info": {
             "title": "decisioning",
             "version": VERSION,
-            "description": "Events about customers in, one reasoned decision a request out. Generated: do not edit.",
+            "description": _ABOUT,
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": _STRUCTURED,

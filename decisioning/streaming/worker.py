@@ -33,7 +33,7 @@ from decisioning.policy import Policy
 from decisioning.recall import stops
 from decisioning.state import State, dumps, glance
 from decisioning.stops import stops_more
-from decisioning.streaming import erasure, relay, store
+from decisioning.streaming import erasure, past, relay, store
 from decisioning.streaming.admit import admit
 from decisioning.streaming.chassis.job import Applied, Output, Record
 from decisioning.streaming.chassis.watchdog import STORE, crash
@@ -58,6 +58,8 @@ class Arrived(NamedTuple):
     event: Event
     record: Record
     came: relay.Forwarded
+    quiet: int | None = None
+    """Of an event that is history: how long (us) after it no more may come before its holds are said."""
 
 
 Message = Arrived | relay.Wake | relay.Swept | moves.Message
@@ -151,7 +153,7 @@ class Worker:
             event = replace(event, subject=record.key.decode())
         key = event.subject.encode()
         if record.key == key and record.partition == partition_of(key, self._settings.partitions):
-            return key, Arrived(event, record, came)
+            return key, Arrived(event, record, came, past.quiet_of(came.headers))
         self._metrics.misrouted.inc(record.topic)
         if came.hops >= relay.MAX_HOPS:
             return self._refuse(record, EventRejected(Fault.HOP_LIMIT, "forwarded too often: do topics differ?"))
@@ -167,9 +169,11 @@ class Worker:
         if not isinstance(message, Arrived):
             return self._told(key, state, message)
         event, outputs = message.event, list[Output]()
-        self._metrics.event_age.observe(max(0, self._wall() - event.time) / 1e6)
+        if message.quiet is None:
+            self._metrics.event_age.observe(max(0, self._wall() - event.time) / 1e6)
         state, now = self._until(outputs, key, state, event.time)
-        step = on_event(self.policy, state, event, now)
+        say_at = None if message.quiet is None else past.say_at(message.quiet, None if self._event_clock else now)
+        step = on_event(self.policy, state, event, now, say_at=say_at)
         if step.unknown:
             self._metrics.unknown_references.inc(event.type)
         if step.state is state and not outputs and not step.relays:
