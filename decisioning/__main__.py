@@ -1,6 +1,6 @@
 """The door: `decisioning check | test | mutate | explain | schema` for authors, `decide | run | topics | demo | bench`.
 
-Those who connect to it have `send | watch`, in `wire.py`.
+Those who connect to it have `send | import | watch`, in `wire.py`.
 
 Exit codes: 0 fine, 1 the input is at fault, 2 usage, 3 a part is unreachable or refuses. Errors go to stderr, one
 line each. What a command needs is imported by that command, so that authors need no broker and `--help` nothing at all.

@@ -1,6 +1,6 @@
-"""The commands of those who connect to a running engine: `decisioning send | watch`.
+"""The commands of those who connect to a running engine: `decisioning send | import | watch`.
 
-Only their doors; what they do stands in `streaming/send.py` and `streaming/follow.py`, which need Kafka's client.
+Only their doors; what they do stands in `streaming/send.py`, `importer.py` and `follow.py`, which need Kafka's client.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from decisioning.instant import parse_duration
 
 wire = typer.Typer(rich_markup_mode=None)
 
@@ -47,6 +49,35 @@ def send(
     from decisioning.streaming.send import send_lines, send_one
 
     raise typer.Exit(send_lines(file, check=check) if type_ is None else send_one(attributes, data, check=check))
+
+
+@wire.command("import", epilog="Example: decisioning import < history.jsonl")
+def import_(
+    file: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="Events, one a line; none: standard input.")
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Begins the names of the checkpoint and of what is refused; none: the file's, or `history`."),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only read all of it; no broker is needed.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="From the beginning, whatever was imported before.")] = False,
+    holds_after: Annotated[
+        str, typer.Option(help="Holds are said so long after a customer's last event, such as 15m; at most 7d.")
+    ] = "15m",
+) -> None:
+    """Fold years of history: nothing is said about the past but the holds that stand now. An import that was
+    interrupted goes on where it was.
+
+    What a worker would not take, and requests, are refused: kept for repair, with the reason, and exit code 1.
+    """
+    try:
+        quiet = parse_duration(holds_after)
+    except ValueError as error:
+        raise typer.BadParameter(f"--holds-after: {error}") from None
+    from decisioning.streaming.importer import import_history
+
+    raise typer.Exit(import_history(file, name=name, check=check, again=again, quiet=quiet))
 
 
 @wire.command(epilog="Example: decisioning watch --customer c-42 --outcome suppress --last 5")

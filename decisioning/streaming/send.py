@@ -104,12 +104,12 @@ class Post:
             if self._producer is not None:
                 self._runner.run(asyncio.wait_for(self._producer.stop(), self._patience))
 
-    def send(self, letters: Sequence[Letter]) -> list[tuple[int, int]]:
-        """Partition and offset of each, once Kafka has acknowledged all of them."""
+    def send(self, letters: Sequence[Letter], headers: Sequence[tuple[str, bytes]] = ()) -> list[tuple[int, int]]:
+        """Partition and offset of each, once Kafka has acknowledged all of them; `headers` are further ones of each."""
         missing = missing_line(self._settings, sorted({one.topic for one in letters} - self._topics), {})
         if missing:
             raise TopicsError(*missing)
-        return self._runner.run(self._send(letters))
+        return self._runner.run(self._send(letters, [*_HEADERS, *headers]))
 
     async def _start(self) -> None:
         async with connected(self._settings) as admin:
@@ -120,13 +120,11 @@ class Post:
         )  # fmt: skip
         await self._producer.start()
 
-    async def _send(self, letters: Sequence[Letter]) -> list[tuple[int, int]]:
+    async def _send(self, letters: Sequence[Letter], headers: Sequence[tuple[str, bytes]]) -> list[tuple[int, int]]:
         assert self._producer is not None
         try:
             async with asyncio.timeout(self._patience):
-                waiting = [
-                    await self._producer.send(one.topic, one.value, one.key, headers=_HEADERS) for one in letters
-                ]
+                waiting = [await self._producer.send(one.topic, one.value, one.key, headers=headers) for one in letters]
                 taken = await asyncio.gather(*waiting, return_exceptions=True)
         except TimeoutError:
             why = f"Kafka at {self._settings.kafka} did not acknowledge within {self._patience:g} s"
