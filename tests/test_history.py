@@ -152,6 +152,30 @@ def test_more_history_moves_the_end_of_it(shop: Newcomer) -> None:
     assert shop.state().unsaid is None
 
 
+def test_a_shorter_quiet_does_not_end_a_longer_one(shop: Newcomer) -> None:
+    """Two imports at once: the later end holds."""
+    shop.past("2026-02-20", bought("A"))
+    end = shop.state().unsaid
+    told = event("order.cancelled", "2026-02-21", {"order_id": "o-1"}, "late")
+    shop.states[CUSTOMER] = on_event(shop.policy, shop.state(), told, shop.now, say_at=shop.now + 1).state
+    assert shop.state().unsaid == end
+
+
+def test_another_rulebook_holds_nothing_anew_of_which_all_was_said(shop: Newcomer) -> None:
+    """A purchase whose hold was over is looked for only where history is unsaid."""
+    shop.now = at("2026-02-01 12:00")
+    assert said(shop.live(bought("A"))) == [("hold", "recent_purchase.same_item")]
+    shop.now = at("2026-03-10 12:00")
+    longer = (
+        RETAIL.read_bytes()
+        .replace(b"same_item: 30d", b"same_item: 90d")
+        .replace(b"substitute: 30d", b"substitute: 90d")
+    )
+    assert longer != RETAIL.read_bytes()
+    shop.policy = Policy(parse(longer, "longer.yaml"), Catalogue())
+    assert said(shop.live(case_opened())) == [("hold", "hold.open_issue")]
+
+
 def test_a_past_purchase_forbids_what_a_purchase_forbids(shop: Newcomer) -> None:
     """Long before the holds are said: that is the point."""
     shop.past("2026-02-20", *AGREED, bought("A", price="100.00"), delivered())
@@ -277,7 +301,9 @@ def test_an_identity_of_the_past_brings_its_holds_at_the_end(shop: Newcomer) -> 
 
 
 def test_what_stood_before_a_merge_of_the_past_stands_after_it(shop: Newcomer) -> None:
-    """A hold that was said is not left without one on the other side."""
+    """A hold that was said is not left without one on the other side, whatever is unsaid there."""
+    shop.past("2026-02-20", granted(), withdrawn("survey"), returned("A"))
+    shop.past("2026-02-21", granted("survey"))
     hold = only(shop.live(case_opened().by("c-2")))
     told = shop.past("2026-02-21", Happening("customer.merged", {"into": CUSTOMER}, subject="c-2"))
     assert said(told) == [("hold", "hold.open_issue"), ("release", "hold.open_issue")]
