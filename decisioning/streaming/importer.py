@@ -28,13 +28,14 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from decisioning.engine import REQUESTS
 from decisioning.errors import EventRejected, Fault
+from decisioning.instant import MINUTE, SECOND
 from decisioning.payload import TYPES
 from decisioning.streaming import past
 from decisioning.streaming.ledger import Books, Ledger, LedgerRefused, Refusals, in_words
 from decisioning.streaming.send import Letter, Post, letter
 from decisioning.streaming.settings import Settings, load
 
-FINE, INPUT = 0, 1
+FINE, INPUT, REFUSED = 0, 1, 3
 _AT_ONCE: Final = 256 * 1024  # bytes of input whose events share one wait for acknowledgements
 _SAVE_SECONDS: Final = 1.0
 _SAY_SECONDS: Final = 5.0
@@ -182,6 +183,9 @@ def import_history(path: Path | None, *, name: str | None, check: bool, again: b
     except LedgerRefused as error:
         _complain(str(error))
         return INPUT
+    except OSError as error:
+        _complain(f"{error.filename}: {error.strerror}: begin --name with a folder that we may write to")
+        return REFUSED
     _sum_up(books, ledger, check=check, quiet=quiet)
     return INPUT if ledger.refused else FINE
 
@@ -202,6 +206,8 @@ class _Import:
             refusals = None if self._check else Refusals(self._books, self._ledger)
             show = _show(self._source.size)
             ended.callback(show.close)
+            if not self._check:
+                self._books.save(self._ledger)  # before anything is sent: whether we may write is known now
             saved = -_SAVE_SECONDS
             try:
                 for batch in self._source.batches():
@@ -262,7 +268,8 @@ def _sum_up(books: Books, ledger: Ledger, *, check: bool, quiet: int) -> None:
         where = "" if check else f": {books.kept} holds them for repair, {books.told} says why"
         lines.append(f"refused {ledger.refused:,}{where}")
     if not check and total:
-        lines.append(f"the holds that stand are said {quiet // 60_000_000} min after a customer's last event is read")
+        span = f"{quiet // SECOND} s" if quiet < 2 * MINUTE else f"{quiet // MINUTE} min"
+        lines.append(f"the holds that stand are said {span} after a customer's last event is read")
     sys.stdout.write("\n".join(lines) + "\n")
 
 

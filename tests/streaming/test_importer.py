@@ -155,7 +155,7 @@ def killed_amid(live: Live, whole: bytes, folder: Path) -> None:
     assert importing.stdin is not None
     importing.stdin.write(whole[: len(whole) // 2])
     checkpoint = folder / "history.import.json"
-    until(checkpoint.exists, what="a checkpoint")
+    until(lambda: checkpoint.exists() and json.loads(checkpoint.read_bytes())["bytes"], what="a checkpoint")
     importing.kill()
     importing.wait()
     importing.stdin.close()
@@ -305,6 +305,15 @@ def test_a_broker_that_is_not_there_is_exit_3(quiet_broker: Live, tmp_path: Path
     code, out, err = run(quiet_broker, stdin=grant(1), folder=tmp_path, kafka="127.0.0.1:1")
     assert (code, out, len(err.splitlines())) == (3, "", 1)
     assert not (tmp_path / "history.import.json").exists()
+
+
+def test_a_place_where_we_may_not_write_is_said_before_anything_is_sent(quiet_broker: Live, tmp_path: Path) -> None:
+    """One line that says what to do; exit 3."""
+    before = len(quiet_broker.read("customers"))
+    code, out, err = run(quiet_broker, "--name", str(tmp_path / "no" / "h"), stdin=grant(8), folder=tmp_path)
+    assert (code, out, len(err.splitlines())) == (3, "", 1)
+    assert "--name" in err
+    assert len(quiet_broker.read("customers")) == before
 
 
 def test_a_terminal_has_a_bar(quiet_broker: Live, tmp_path: Path) -> None:
