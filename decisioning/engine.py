@@ -97,7 +97,7 @@ def on_event(policy: Policy, state: State | None, event: Event, now: int, *, say
     asked = event.data if isinstance(event.data, ContactRequested) else None
     known_request = asked is not None and memory.was_answered(state, asked.request_id, now)
     unknown = names_unknown(state, event)
-    before = memory.see(replace(state, now=now), event, now)
+    before = memory.see(replace(state, now=now), event, now, of_the_past=say_at is not None)
     into = moves.asked_to_leave(before, event)
     if into is not None:
         state, moving = moves.leave(before, into, event.time, trigger_of(event), event.traceparent)
@@ -112,11 +112,12 @@ def on_event(policy: Policy, state: State | None, event: Event, now: int, *, say
     if isinstance(event.data, CustomerErased):
         state, said = answers.answer_all(policy, state, state.deferred)
         state = erase(state)
+        say_at = None  # who asks to be forgotten is spared at once, whenever they asked
     if say_at is not None:
         if holds_change:
-            state = replace(state, unsaid=max(say_at, before.unsaid or 0))
-        outputs += said
-        return Step(state, tuple(outputs), state.wake_at, unknown, (), tuple(moves.claims(state, event)))
+            # After now: under the name of an instant that is over, holds may have been said already.
+            state = replace(state, unsaid=max(say_at, before.unsaid or 0, now + 1))
+        return Step(state, (*outputs, *said), state.wake_at, unknown, (), tuple(moves.claims(state, event)))
     if holds_change:
         state, changed = holds.renew(policy, state, trigger_of(event), event=event, traceparent=event.traceparent)
         outputs += changed

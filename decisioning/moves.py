@@ -204,7 +204,9 @@ def _take_in(policy: Policy, state: State, moved: Moved) -> Moving:
         both, outputs = recall(policy, both, event)
         both, answered = answers.answer_all(policy, both, _too_many(both))
         known = tuple(hold for hold in source.holds if hold.scope != Scope() or hold.reason in holds.SILENT)
-        if both.unsaid is None or source.holds:  # what history brought is said when there is no more of it
+        if (
+            both.unsaid is None or both.unsaid <= both.now or source.holds
+        ):  # what history brought is said when there is no more of it
             both, changed = holds.renew(policy, both, moved.trigger, inherited=known, traceparent=moved.traceparent)
             outputs += changed
     outputs += answered

@@ -169,14 +169,14 @@ class Stops:
 def _read(key: bytes, value: bytes) -> Stop:
     try:
         return _stop.decode(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
     try:
         resumed = _ended.decode(value).resumed
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         resumed = None
     try:
         _, what, name, by = _key.decode(key)
         return Stop(What(what), name, Word(by, "", UNREADABLE), resumed)
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
         return Stop(What.MARKETING, "", Word("?", "", UNREADABLE), resumed)

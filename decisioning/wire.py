@@ -65,6 +65,9 @@ def import_(
     holds_after: Annotated[
         str, typer.Option(help="Holds are said so long after a customer's last event, such as 15m; at most 7d.")
     ] = "15m",
+    rate: Annotated[
+        int, typer.Option(min=0, help="Events a second at most, so that what happens now need not wait; 0: no limit.")
+    ] = 2000,
 ) -> None:
     """Fold years of history: nothing is said about the past but the holds that stand now. An import that was
     interrupted goes on where it was.
@@ -77,7 +80,7 @@ def import_(
         raise typer.BadParameter(f"--holds-after: {error}") from None
     from decisioning.streaming.importer import import_history
 
-    raise typer.Exit(import_history(file, name=name, check=check, again=again, quiet=quiet))
+    raise typer.Exit(import_history(file, name=name, check=check, again=again, quiet=quiet, rate=rate))
 
 
 @wire.command(epilog="Example: decisioning watch --customer c-42 --outcome suppress --last 5")

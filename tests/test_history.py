@@ -235,19 +235,45 @@ def test_history_takes_back_what_is_live(shop: Newcomer) -> None:
 
 
 def test_an_erasure_of_the_past_answers_what_waits(shop: Newcomer) -> None:
-    """A promise is kept; the hold of everything is said at the end."""
+    """A promise is kept, and the hold of everything is said at once: nobody may speak on meanwhile."""
     shop.past("2026-01-01", *AGREED)
     shop.now = at("2026-03-02 22:00")
     assert said(shop.live(asked(offer()))) == [("defer", "quiet_hours.night")]
-    assert said(shop.past("2026-02-25", erased())) == [("suppress", "dnc.erased")]
-    assert said(shop.after(QUIET)) == [("hold", "dnc.erased")]
+    assert said(shop.past("2026-02-25", erased())) == [("hold", "dnc.erased"), ("suppress", "dnc.erased")]
+    assert said(shop.after(QUIET)) == []
+
+
+def test_holds_are_never_said_under_the_name_of_an_instant_that_is_over(shop: Newcomer) -> None:
+    """A worker whose clock is behind, or one that moved back: one decision id would have two payloads."""
+    shop.past("2026-02-25", withdrawn())
+    assert [one.outcome.value for one in shop.after(QUIET)] == ["hold"]
+    until = shop.now
+    shop.now -= 2 * QUIET
+    shop.past("2026-02-26", case_opened())
+    unsaid = shop.state().unsaid
+    assert unsaid is not None
+    assert unsaid > until
+
+
+def test_a_long_past_crowds_out_no_question_of_today(shop: Newcomer) -> None:
+    """More events than are remembered, told while a request waits behind them: it is answered."""
+    began = shop.now
+    for number in range(600):
+        shop.now += 200_000
+        shop.past(format_instant(at("2026-01-01") + number * 60_000_000), bought(f"S-{number}", order=f"o-{number}"))
+    assert shop.state().seen_floor is None
+    asked_then = event(
+        "contact.requested", format_instant(began + 10_000_000), asked(offer(), request="r-w").data, "w-1"
+    )
+    step = on_event(shop.policy, shop.state(), asked_then, shop.now)
+    assert len(step.outputs) == 1
 
 
 def test_who_was_erased_stays_erased(shop: Newcomer) -> None:
     """An export from before the erasure brings nothing back."""
-    shop.past("2026-02-25", erased())
+    assert said(shop.past("2026-02-25", erased())) == [("hold", "dnc.erased")]
     shop.past("2026-02-24", *AGREED, bought("A"))
-    assert said(shop.after(QUIET)) == [("hold", "dnc.erased")]
+    assert said(shop.after(QUIET)) == []
     assert shop.state().erased
     assert (shop.state().orders, shop.state().consents) == ((), ())
 

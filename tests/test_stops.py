@@ -81,7 +81,9 @@ def test_a_stop_and_a_rulebook_are_told_apart_by_key() -> None:
     assert not any(map(is_stop, (None, b"", b"retail", b"stop", b"\xff")))
 
 
-@pytest.mark.parametrize("value", [b"", b"{}", b"rubbish", b"\xff", b'{"what":"channel","name":"sms","stopped":{}}'])
+@pytest.mark.parametrize(
+    "value", [b"", b"{}", b"rubbish", b"\xff", b'{"what":"channel","name":"sms","stopped":{}}', b"[" * 100_000]
+)
 def test_a_stop_that_cannot_be_read_stands(value: bytes) -> None:
     """Its key says what it stops."""
     found = Stops()

@@ -54,13 +54,15 @@ def was_answered(state: State, request_id: str, now: int) -> bool:
     return any(known.id == named and now < known.at + ANSWERED_FOR for known in state.requests)
 
 
-def see(state: State, event: Event, now: int) -> State:
-    """Remember the event for 7 days."""
+def see(state: State, event: Event, now: int, *, of_the_past: bool = False) -> State:
+    """Remember the event for 7 days; one of the past only while there is room, for it may crowd out no present one."""
     fresh = state.seen
     if fresh and now >= fresh[0][1] + SEEN_FOR:  # they are in the order of their times
         fresh = tuple(entry for entry in fresh if now < entry[1] + SEEN_FOR)
     kept = (*fresh, (mark(event.source, event.id), now))
     floor = state.seen_floor
+    if len(kept) > MAX_SEEN and of_the_past:
+        return replace(state, seen=fresh)
     if len(kept) > MAX_SEEN:
         # what was handled at that instant cannot be told from its repeat any more
         floor = max(floor or 0, max(at for _, at in kept[:-MAX_SEEN]))

@@ -161,11 +161,14 @@ class _Pace:
         return (count - self._first) / max(time.monotonic() - self._began, 1e-3)
 
 
-def import_history(path: Path | None, *, name: str | None, check: bool, again: bool, quiet: int = past.QUIET) -> int:
+def import_history(
+    path: Path | None, *, name: str | None, check: bool, again: bool, quiet: int = past.QUIET, rate: int = 0
+) -> int:
     """Import the events of a file, or of standard input, one a line; the exit code, 1 if any line ever was refused.
 
     `name` begins the names of the checkpoint and of what is refused (None: the file's own, or `history`); `again`: from
-    the beginning, whatever was imported before; `check`: only read, and write nothing.
+    the beginning, whatever was imported before; `check`: only read, and write nothing; `rate`: events a second at most,
+    0: as many as Kafka takes. What happens now waits in its lane behind what was sent before.
     """
     settings = load()
     books = Books(name or (str(path) if path is not None else "history"))
@@ -178,7 +181,7 @@ def import_history(path: Path | None, *, name: str | None, check: bool, again: b
             source.go_on(ledger)
             if ledger.lines:
                 _complain(f"{ledger.lines:,} lines were imported before: going on after them")
-            run = _Import(settings, books, ledger, source, check=check, quiet=quiet)
+            run = _Import(settings, books, ledger, source, check=check, quiet=quiet, rate=rate)
             run.to_the_end()
     except LedgerRefused as error:
         _complain(str(error))
@@ -194,11 +197,12 @@ class _Import:
     """One run: batch by batch, each acknowledged before the ledger counts it."""
 
     def __init__(
-        self, settings: Settings, books: Books, ledger: Ledger, source: Source, *, check: bool, quiet: int
+        self, settings: Settings, books: Books, ledger: Ledger, source: Source, *, check: bool, quiet: int, rate: int
     ) -> None:
         self._settings, self._books, self._ledger, self._source = settings, books, ledger, source
         self._check, self._headers = check, (past.mark(quiet),)
         self._said = 0
+        self._rate, self._free = rate, 0.0
 
     def to_the_end(self) -> None:
         with ExitStack() as ended:
@@ -232,6 +236,7 @@ class _Import:
                 refused.append((line.number, line.text if line.whole else None, error))
         if post is not None and letters:
             post.send(letters, self._headers)
+            self._rest(len(letters))
         if refusals is not None:
             refusals.write(refused)
         else:
@@ -243,6 +248,12 @@ class _Import:
             self._ledger.sent[one.topic] = self._ledger.sent.get(one.topic, 0) + 1
         self._ledger.bytes, self._ledger.lines = self._source.bytes, self._source.lines
         self._ledger.digest = self._source.digest
+
+    def _rest(self, count: int) -> None:
+        """Leave the workers time for what was just sent."""
+        if self._rate:
+            self._free = max(self._free, time.monotonic()) + count / self._rate
+            time.sleep(max(0.0, self._free - time.monotonic()))
 
 
 def _of_the_past(settings: Settings, text: bytes, now: int) -> Letter:

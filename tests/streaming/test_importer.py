@@ -98,9 +98,9 @@ def folded(rules: Policy, lines: list[bytes], now: int) -> dict[str, State]:
         rules.catalogue.fold(told)
         if told.type != "product.described":
             step = on_event(rules, states.get(told.subject), told, now, say_at=now)
-            assert not step.outputs
+            assert all(one.reason == "dnc.erased" for one in step.outputs)
             states[told.subject] = step.state
-    return {name: on_wake(rules, state, now).state for name, state in states.items()}
+    return {name: on_wake(rules, state, now + 1).state for name, state in states.items()}
 
 
 def content(state: State) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def published(live: Live) -> set[tuple[bytes, str, str | None]]:
 def killed_amid(live: Live, whole: bytes, folder: Path) -> None:
     """An import that is killed after a checkpoint, while it waits for the second half of its input."""
     importing = subprocess.Popen(
-        [sys.executable, "-m", "decisioning", "import", "--holds-after", "20s"],
+        [sys.executable, "-m", "decisioning", "import", "--rate", "0", "--holds-after", "20s"],
         env=live.environment(clock="wall") | _HERE, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, cwd=folder,
     )  # fmt: skip

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -51,6 +52,7 @@ class Inquiry:
             check_store(local.path, local.offset, kept, log)
             if id_ and not kept:
                 local.note(IDENTITY, id_.encode())
+            await asyncio.sleep(0)  # opening many may take longer than the group waits for a heartbeat
 
     def check_lanes(self, known: Mapping[TP, tuple[int | None, int]], ends: Mapping[TP, int], store: Any) -> None:
         """Compare source topics and commits with what was restored. Raises `Refusal`.

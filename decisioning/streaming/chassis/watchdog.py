@@ -67,6 +67,10 @@ def say(line: str, level: str = "info") -> None:
     print(_how(level, line), file=sys.stderr, flush=True)
 
 
+_OF_PROGRAMS = (TypeError, AttributeError, NameError, ImportError, AssertionError, MemoryError, OSError, RuntimeError)
+"""Errors whose words are about a program and its machine."""
+
+
 def explain(error: BaseException, where: str) -> tuple[int, str]:
     """Exit code and line for `error` that escaped from `where`."""
     text = " ".join(str(error).split()) or "no message"
@@ -101,7 +105,8 @@ def explain(error: BaseException, where: str) -> tuple[int, str]:
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
     line = "" if frame is None else f" at {os.path.basename(frame.tb_frame.f_code.co_filename)}:{frame.tb_lineno}"
-    return UNKNOWN, f"{kind.__name__}{line} in {where}: {text}"
+    # What other kinds say may quote what was read, and that may be a person's.
+    return UNKNOWN, f"{kind.__name__}{line} in {where}" + (f": {text}" if isinstance(error, _OF_PROGRAMS) else "")
 
 
 def supervise(work: Coroutine[Any, Any, None], where: Callable[[], str]) -> asyncio.Task[None]:
