@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import decisioning
-from decisioning.streaming.settings import env_example
+from decisioning.streaming.configuration import env_example
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "decisioning"
