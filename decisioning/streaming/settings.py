@@ -162,6 +162,10 @@ class Settings(BaseSettings):
     log_decisions: bool = Field(
         default=False, description="A line for each decision, with its trace; costs about a tenth of an event."
     )
+    traces: bool = Field(
+        default=False,
+        description="OpenTelemetry spans of decided events, 0.1 ms each; needs `decisioning[otel]`, set by OTEL_*.",
+    )
     fetch_wait_ms: _Ms = Field(
         default=50,
         le=5000,
