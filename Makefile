@@ -114,7 +114,7 @@ format: $(READY) ## Put the code into shape
 
 lock: ## Resolve the lock files anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "make: uv is needed to lock; see https://docs.astral.sh/uv" >&2; exit 1; }
-	$(COMPILE) --extra holidays --group dev --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra holidays --extra otel --group dev --output-file requirements.lock pyproject.toml
 	$(COMPILE) --extra holidays --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml
 	$(COMPILE) --group checks --output-file deploy/checks.lock
 	$(COMPILE) --group browser --constraint requirements.lock --output-file tests/streaming/api/console/browser.lock

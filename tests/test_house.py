@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import decisioning
-from decisioning.streaming.settings import env_example
+from decisioning.streaming.configuration import env_example
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "decisioning"
@@ -125,6 +125,7 @@ SHELL = [
     "streaming.operate",
     "streaming.auditor",
     "streaming.worker",
+    "streaming.tracing",
     "streaming.api.*",
     "streaming.api",
     "streaming.app",
@@ -140,7 +141,7 @@ SHELL = [
 ]
 BEHIND_THE_WALL = {
     "faust", "mode", "aiokafka", "aiohttp", "rocksdict", "prometheus_client", "structlog", "confluent_kafka", "uvloop",
-    "rich",
+    "rich", "opentelemetry",
     "os", "time", "random", "secrets", "logging", "io", "socket", "pathlib", "asyncio", "threading", "subprocess",
     "tempfile", "shutil", "signal", "sqlite3", "urllib", "http", "ctypes", "datetime.now",
 }  # fmt: skip

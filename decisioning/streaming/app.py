@@ -15,13 +15,14 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 import uvloop
 from prometheus_client import CollectorRegistry
 
 from decisioning.audit import RULES
 from decisioning.catalogue import Catalogue
+from decisioning.engine import on_event
 from decisioning.errors import EventRejected, Fault, RulebookError
 from decisioning.policy import Policy
 from decisioning.streaming import adopt as adoption
@@ -41,11 +42,14 @@ from decisioning.streaming.letters import Letters
 from decisioning.streaming.metrics import Labels, Metrics, Part
 from decisioning.streaming.preflight import configured, preflight
 from decisioning.streaming.rulebooks import RulebookFile, Rulebooks
-from decisioning.streaming.settings import Settings, kafka_options, load
+from decisioning.streaming.settings import Settings, SettingsError, kafka_options, load
 from decisioning.streaming.strimzi import render_strimzi
 from decisioning.streaming.vitals import Signs, Vitals, gauge, ready
 from decisioning.streaming.watch import Watch
 from decisioning.streaming.worker import EVENT_TYPES, KEPT, Worker
+
+if TYPE_CHECKING:
+    from decisioning.streaming.tracing import Spans
 
 EXIT_INPUT = 1
 WAKES_AT_ONCE: Final = 256
@@ -63,7 +67,22 @@ def main() -> int:
         return EXIT_INPUT
     logs.configure(settings.log_format, settings.log_key.get_secret_value() if settings.log_key else None)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # also for the consumer's thread
-    return asyncio.run(_work(settings, file, found[1]))
+    spans = _spans(settings)
+    code = asyncio.run(_work(settings, file, found[1], spans))
+    if spans is not None:
+        spans.close()
+    return code
+
+
+def _spans(settings: Settings) -> Spans | None:
+    """Where traces are wanted; what they need is imported only then, for not everybody has installed it."""
+    if not settings.traces:
+        return None
+    try:
+        from decisioning.streaming.tracing import Spans
+    except ImportError:
+        raise SettingsError("DECISIONING_TRACES: needs OpenTelemetry; pip install 'decisioning[otel]'") from None
+    return Spans.begin()
 
 
 def _nothing_begun(number: int, frame: FrameType | None) -> NoReturn:
@@ -203,14 +222,15 @@ def _read_whole(settings: Settings) -> list[str]:
     return [topics.name_of(settings, name) for name in ("products", rulebooks.TOPIC)]
 
 
-async def _work(settings: Settings, file: RulebookFile, first: Policy) -> int:
+async def _work(settings: Settings, file: RulebookFile, first: Policy, spans: Spans | None) -> int:
     for name in await preflight(settings):
         say(f"topic {name}: its configuration was not checked, for we may not describe it; allow DescribeConfigs")
     metrics = Metrics(CollectorRegistry(), labels_of(settings, first))
     watch = Watch(metrics)
     within = erasure.within(erasure.traces(topics.plan(settings), await configured(settings)))
     auditor = Auditor(metrics)
-    worker = Worker(first, settings, metrics, took=watch.read, erased_within=within, audit=auditor.sent)
+    ask = on_event if spans is None else spans.on_event
+    worker = Worker(first, settings, metrics, took=watch.read, erased_within=within, audit=auditor.sent, ask=ask)
     app = build(worker, config_of(settings), watch)
     letters = Letters(settings, partial(_post, app), partial(_owns_letters, app), KEPT)
     followed = Rulebooks(settings, file, first, metrics, use=worker.follow, say=say)

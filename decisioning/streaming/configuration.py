@@ -1,4 +1,5 @@
-"""The settings as they hold for this process, for whoever runs it: each with its value and where that came from.
+"""The settings as they hold for this process, for whoever runs it: each with its value and where that came from;
+and the text of the file that lists them.
 
 What is secret is never shown, also where a later setting forgets to say that it is: a name that speaks of a secret and
 is no file's is hidden.
@@ -60,3 +61,17 @@ def render(rows: list[Shown]) -> str:
 def as_json(rows: list[Shown]) -> str:
     """For a program: a JSON array."""
     return json.dumps([row._asdict() for row in rows], indent=1)
+
+
+def env_example() -> str:
+    """The text of `deploy/env.example`: every variable with its meaning and its default, commented out."""
+    parts = [
+        "# Every setting of decisioning, with its default. Generated from decisioning/streaming/settings.py:",
+        "# change it there. Remove the leading # of a line to set it.",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else field.default
+        if isinstance(default, bool):
+            default = str(default).lower()
+        parts += ["", f"# {field.description}", f"#{PREFIX}{name.upper()}={default}"]
+    return "\n".join(parts) + "\n"

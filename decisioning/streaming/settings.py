@@ -1,7 +1,8 @@
 """The environment, read once into one frozen object.
 
 Every setting is an environment variable with the prefix `DECISIONING_`; `deploy/env.example` lists them all and is
-generated from here. What is wrong is said before anything is touched, in one line a variable (`SettingsError`).
+generated from here (`configuration.env_example`). What is wrong is said before anything is touched, in one line a
+variable (`SettingsError`).
 Refused on purpose: credentials in a broker address (clients print it, T37), plain text outside the `dev` profile (T37),
 and a single copy of the state in production (T26).
 """
@@ -160,6 +161,10 @@ class Settings(BaseSettings):
     )
     log_decisions: bool = Field(
         default=False, description="A line for each decision, with its trace; costs about a tenth of an event."
+    )
+    traces: bool = Field(
+        default=False,
+        description="OpenTelemetry spans of decided events, 0.1 ms each; needs `decisioning[otel]`, set by OTEL_*.",
     )
     fetch_wait_ms: _Ms = Field(
         default=50,
@@ -322,20 +327,6 @@ def client_options(settings: Settings) -> dict[str, Any]:
         options["sasl.password"] = _password(settings)
     files = {"ca": settings.ssl_ca_file, "certificate": settings.ssl_cert_file, "key": settings.ssl_key_file}
     return options | {f"ssl.{name}.location": str(path) for name, path in files.items() if path is not None}
-
-
-def env_example() -> str:
-    """The text of `deploy/env.example`: every variable with its meaning and its default, commented out."""
-    parts = [
-        "# Every setting of decisioning, with its default. Generated from decisioning/streaming/settings.py:",
-        "# change it there. Remove the leading # of a line to set it.",
-    ]
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default is None else field.default
-        if isinstance(default, bool):
-            default = str(default).lower()
-        parts += ["", f"# {field.description}", f"#{PREFIX}{name.upper()}={default}"]
-    return "\n".join(parts) + "\n"
 
 
 def _password(settings: Settings) -> str:

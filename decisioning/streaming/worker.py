@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol
 
 import structlog
 from msgspec.structs import replace
@@ -65,6 +65,15 @@ class Arrived(NamedTuple):
 Message = Arrived | relay.Wake | relay.Swept | moves.Message
 
 
+class Ask(Protocol):
+    """The engine's `on_event`, or what stands around it."""
+
+    def __call__(
+        self, policy: Policy, state: State | None, event: Event, now: int, *, say_at: int | None = None
+    ) -> Step:
+        """What follows from an event."""
+
+
 def wall() -> int:
     """The machine's clock as an instant."""
     return time.time_ns() // 1000
@@ -82,6 +91,7 @@ class Worker:
         took: Callable[[int], None] = lambda timestamp: None,
         erased_within: int | None = None,
         audit: Callable[[Output, State, Policy], None] = lambda output, state, policy: None,
+        ask: Ask = on_event,
     ) -> None:
         self.policy = policy
         self._sweeps = self._wanted = int(bool(policy.switch.gives()))
@@ -92,6 +102,7 @@ class Worker:
         self._took = took
         self._erased_within = erased_within
         self._audit = audit
+        self._ask = ask
         self._log = Sparing(__name__)
         self._log_decisions = settings.log_decisions
         self._event_clock: Literal[True, False] = settings.clock == "event"
@@ -173,7 +184,7 @@ class Worker:
             self._metrics.event_age.observe(max(0, self._wall() - event.time) / 1e6)
         state, now = self._until(outputs, key, state, event.time)
         say_at = None if message.quiet is None else past.say_at(message.quiet, None if self._event_clock else now)
-        step = on_event(self.policy, state, event, now, say_at=say_at)
+        step = self._ask(self.policy, state, event, now, say_at=say_at)
         if step.unknown:
             self._metrics.unknown_references.inc(event.type)
         if step.state is state and not outputs and not step.relays:

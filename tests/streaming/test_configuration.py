@@ -10,9 +10,10 @@ import pytest
 from pydantic import SecretStr
 
 from decisioning.streaming import operate
-from decisioning.streaming.configuration import HIDDEN, Shown, as_json, render, shown, speaks_of_a_secret
+from decisioning.streaming.configuration import HIDDEN, Shown, as_json, env_example, render, shown, speaks_of_a_secret
 from decisioning.streaming.settings import PREFIX, Settings
 
+ROOT = Path(__file__).parents[2]
 SECRET = "hunter2-canary"
 
 
@@ -70,3 +71,8 @@ def test_the_command_prints_what_is_set_first(
     assert operate.show_config(json=True) == 0
     rows = json.loads(capsys.readouterr().out)
     assert {row["variable"]: row["value"] for row in rows}["DECISIONING_GROUP_ID"] == "shop"
+
+
+def test_env_example_is_fresh() -> None:
+    """`deploy/env.example` is what `env_example()` says; write it anew when settings change."""
+    assert (ROOT / "deploy" / "env.example").read_text(encoding="utf-8") == env_example()
