@@ -193,6 +193,8 @@ class Journal:
                 continue
             if entry.id not in self._entries:  # a repeat has the same bytes
                 self._add(entry)
+            elif erases(entry):  # repeated after a crash, as may be what came before it
+                self._forget_all_but(entry)
 
     def _add(self, entry: Entry) -> None:
         self._entries[entry.id] = entry
@@ -200,8 +202,7 @@ class Journal:
         self._by_trigger.setdefault(entry.trigger, deque()).append(entry.id)
         self._size += entry.size
         if erases(entry):
-            for id_ in list(self._by_customer[entry.subject])[:-1]:
-                self._forget(id_)
+            self._forget_all_but(entry)
         while self._size > self._most:
             oldest = next(iter(self._entries.values()))
             self._begins[oldest.partition] = Begin(oldest.offset + 1, oldest.timestamp)
@@ -212,6 +213,10 @@ class Journal:
             if queue.full():
                 queue.get_nowait()
             queue.put_nowait(entry)
+
+    def _forget_all_but(self, hold: Entry) -> None:
+        for id_ in [one for one in self._by_customer[hold.subject] if one != hold.id]:
+            self._forget(id_)
 
     def _forget(self, id_: str) -> None:
         gone = self._entries.pop(id_)

@@ -11,14 +11,16 @@ import pytest
 
 from decisioning.decision import Decision, dumps
 from decisioning.instant import HOUR
+from decisioning.streaming.api.decide import Decide
 from decisioning.streaming.api.journal import BEFORE, Journal
 from decisioning.streaming.api.older import Looked, Older, Sought
 from decisioning.streaming.api.problem import Problem
 from decisioning.streaming.api.tokens import Scope
 from decisioning.streaming.settings import Settings
 from decisioning.streaming.topics import name_of
-from tests.builders import CUSTOMER, asked, erased, offer, uncapped
+from tests.builders import CUSTOMER, asked, at, erased, offer, uncapped
 from tests.streaming.api.calls import TokenFile, address_of, call, decide
+from tests.streaming.api.test_decide import STORY, WELCOME, body, nobody
 from tests.streaming.api.test_journal import NOON, acts
 from tests.streaming.live import Live
 from tests.streaming.records import Rec
@@ -128,6 +130,27 @@ async def test_what_was_asked_just_now_costs_no_look() -> None:
     journal.take([Rec("decisions", 0, 0, said.time // 1000, b"", dumps(said))])
     assert await older.look(sought(said, since=said.time + HOUR)) == Looked([], whole=True)
     assert await older.look(sought(said, since=said.time)) == Looked([], whole=False)  # it asks, and nobody answers
+
+
+@pytest.mark.parametrize("busy", [False, True])
+async def test_a_request_of_long_ago_is_pending_where_it_is_not_found(tmp_path: Path, *, busy: bool) -> None:
+    """It is on the log, so it is 202 and no 503, and says whether its answer was looked for, and how far."""
+    said = acts(8)
+    with Live(tmp_path, 1) as broker:
+        async with read(broker, said) as journal:
+            older = Older(broker.settings, journal, NEVER, records=2)
+            way = Decide(broker.settings, journal, lambda: STORY.policy, lambda: at(NOON), nobody, older)
+            again = body(subject=CUSTOMER, source=said[0].trigger.source, id="q-0", data={
+                "request_id": "r-0", "candidates": [WELCOME],
+            })  # fmt: skip
+            if busy:
+                await older._looking.acquire()
+            async with asyncio.timeout(60):
+                while (found := await way.ask(way.read(again, "crm", None), 0.1)).status == "not_recorded":
+                    pass
+            says = "not_looked" if busy else "unknown"
+            assert (found.status, found.as_json()["older"], "since=" in found.location) == ("pending", says, not busy)
+            await way.stop()
 
 
 def test_a_worker_answers_again_what_its_window_has_not(tmp_path: Path) -> None:
