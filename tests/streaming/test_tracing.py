@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -224,7 +224,7 @@ class Collector:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 collector.paths.add(self.path)
                 collector.tokens.add(self.headers.get("x-token"))
-                sent = ExportTraceServiceRequest.FromString(body)  # type: ignore[no-untyped-call]  # protobuf is untyped
+                sent = cast(Any, ExportTraceServiceRequest).FromString(body)  # protobuf is untyped
                 for one in sent.resource_spans:
                     named = {each.key: each.value.string_value for each in one.resource.attributes}
                     collector.services.add(named["service.name"])

@@ -1,9 +1,10 @@
 """The HTTP API of a worker, for those who must ask and wait; off unless there is a token file.
 
 In walking order: `tokens` and `limits` (who, how often), `problem` (how a fault looks), `journal` (the newest
-decisions), `views` (what can be looked up, as plain functions), `decide` (a request through the log), `peers` (another
-worker's customers), `merged` (who became part of whom), `switch` (what people stop by hand), `routes`
-and `openapi` (the addresses as data), `tls`, `server` (all of it over HTTP). Here it is put together.
+decisions), `views` (what can be looked up, as plain functions), `older` (answers from before the journal's window),
+`decide` (a request through the log), `peers` (another worker's customers), `merged` (who became part of whom),
+`switch` (what people stop by hand), `routes` and `openapi` (the addresses as data), `tls`, `server` (all of it over
+HTTP). Here it is put together.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from decisioning.streaming.api.decide import Decide
 from decisioning.streaming.api.journal import Journal
 from decisioning.streaming.api.limits import Limits
 from decisioning.streaming.api.merged import Merged
+from decisioning.streaming.api.older import Older
 from decisioning.streaming.api.peers import Peers
 from decisioning.streaming.api.problem import Problem
 from decisioning.streaming.api.server import Api
@@ -69,14 +71,15 @@ class Service:
         memory, limits = _memory(settings, app), Limits(settings.api_rate)
         self.views = Views(memory, self.journal, lambda: worker.policy, worker.now)
         merged = Merged(self.views, self._peers)
-        self._decide = Decide(settings, self.journal, lambda: worker.policy, worker.now, merged.into)
+        older = Older(settings, self.journal, self.views.perhaps_erased)
+        self._decide = Decide(settings, self.journal, lambda: worker.policy, worker.now, merged.into, older)
         self._console = Console(
             memory, self.journal, tokens, limits, policy=lambda: worker.policy, now=worker.now, shown=shown,
             secure=self._tls.context is not None, by_event_time=settings.clock == "event",
             count=lambda status: metrics.api_requests.inc("console", status),
         )  # fmt: skip
         api = Api(
-            self.views, self._decide, tokens, limits, self._peers, merged, Switch(settings, stops), metrics,
+            self.views, self._decide, older, tokens, limits, self._peers, merged, Switch(settings, stops), metrics,
             document=openapi.dumps(), most_bytes=settings.max_event_bytes, wait_seconds=settings.api_wait_ms / 1000,
         )  # fmt: skip
         answer = self._console.around(api.answer) if settings.api_console else api.answer

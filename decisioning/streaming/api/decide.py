@@ -16,8 +16,9 @@ decision: `advice` is what the engine says of a customer of whom it knows nothin
 takes no slot of any cap and has no id.
 
 Asking again is safe. A request is known by `source` and `id` (default: the caller's name, and `Idempotency-Key` or the
-`request_id`); the same again gets the same answer, from the window of the journal or else from the engine's memory,
-which then says nothing new: `pending`, whose `Location` is empty once the window has moved on.
+`request_id`); the same again gets the same answer, from the window of the journal. Once that has moved on the engine,
+which remembers the request, says nothing new: then the answer is looked for on the topic (`older.py`), within bounds.
+What is `pending` says in `older` what came of that: `none`, `unknown` (it may lie beyond the bounds), `not_looked`.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from decisioning.policy import Policy
 from decisioning.state import State
 from decisioning.streaming.admit import admit
 from decisioning.streaming.api.journal import Entry, Journal
+from decisioning.streaming.api.older import Older, Says, Sought
 from decisioning.streaming.api.problem import Problem
 from decisioning.streaming.api.views import SILENT_SECONDS
 from decisioning.streaming.chassis.watchdog import say
@@ -64,6 +66,8 @@ class Asked(NamedTuple):
     value: bytes
     expects: int
     """How many answers it will have."""
+    dated: bool
+    """Whether the caller said when it was asked; else it was now."""
 
 
 class Outcome(NamedTuple):
@@ -73,6 +77,8 @@ class Outcome(NamedTuple):
     decisions: list[dict[str, Any]]
     advice: list[dict[str, object]]
     location: str
+    older: Says = "not_looked"
+    """Of a pending one: what is known of an answer from before the window."""
 
     def as_json(self) -> dict[str, object]:
         """As the API answers it."""
@@ -80,6 +86,8 @@ class Outcome(NamedTuple):
             "status": self.status, "degraded": self.status in ("not_recorded", "uncertain"),
             "decisions": self.decisions,
         }  # fmt: skip
+        if self.status == "pending":
+            found["older"] = self.older
         return found | ({"advice": self.advice} if self.advice else {})
 
 
@@ -88,10 +96,11 @@ class Decide:
 
     def __init__(
         self, settings: Settings, journal: Journal, policy: Callable[[], Policy], now: Callable[[], int],
-        merged: Callable[[str], Awaitable[list[str]]],
+        merged: Callable[[str], Awaitable[list[str]]], older: Older,
     ) -> None:  # fmt: skip
         """`merged` tells whose part a subject became (`merged.py`)."""
         self._settings, self._journal, self._policy, self._now, self._merged = settings, journal, policy, now, merged
+        self._older = older
         self._topic = name_of(settings, "contact-requests")
         self._producer: AIOKafkaProducer | None = None
         self._beginning = asyncio.Lock()
@@ -104,6 +113,7 @@ class Decide:
             found = msgspec.json.decode(body)
             if not isinstance(found, dict):
                 raise Problem("not-an-event", "the body is a JSON object")
+            dated = found.get("time") is not None
             value = msgspec.json.encode(self._filled(found, caller, key))
             event = admit(self._settings, value, (), self._now())
         except EventRejected as error:
@@ -114,7 +124,7 @@ class Decide:
             raise Problem("not-an-event", f"`type` must be {TYPE}")
         if event.source.startswith(_OWN) and event.source != _OWN + caller:
             raise Problem("not-an-event", f"`source` below {_OWN} is the caller's own; leave it out")
-        return Asked(event, value, len(answers.questions(self._policy(), event, event.data)))
+        return Asked(event, value, len(answers.questions(self._policy(), event, event.data)), dated)
 
     def _filled(self, found: dict[str, Any], caller: str, key: str | None) -> dict[str, Any]:
         data = found.get("data")
@@ -162,7 +172,25 @@ class Decide:
             return self._outcome("uncertain", asked, [])
         left = max(0.0, began + seconds - asyncio.get_running_loop().time())
         found = await self._answers(asked, left)
-        return self._outcome("answered" if len(found) >= asked.expects else "pending", asked, found)
+        if len(found) >= asked.expects:
+            return self._outcome("answered", asked, found)
+        return await self._or_older(asked, found, seconds)
+
+    async def _or_older(self, asked: Asked, found: list[Entry], seconds: float) -> Outcome:
+        """The answer of long ago, if there is one to be found and the caller waits at all; else it is pending."""
+        if seconds <= 0:
+            return self._outcome("pending", asked, found)
+        says: Says = "none"
+        for name in [asked.event.subject, *(await self._merged(asked.event.subject))[-1:]]:
+            try:
+                looked = await self._older.look(_sought(asked, name))
+            except Problem:  # another look is under way, and this request is on the log all the same: no 503
+                return self._outcome("pending", asked, found)
+            every = list({one.id: one for one in [*looked.entries, *found]}.values())
+            if len(every) >= asked.expects:
+                return self._outcome("answered", asked, every)
+            says = says if looked.whole else "unknown"
+        return self._outcome("pending", asked, found, says)
 
     def _tell_once(self, line: str) -> None:
         if not self._told:
@@ -194,12 +222,16 @@ class Decide:
             else:
                 await self._journal.wait(event.source, event.id, len(every) + 1, left)
 
-    def _outcome(self, status: Status, asked: Asked, found: list[Entry]) -> Outcome:
+    def _outcome(self, status: Status, asked: Asked, found: list[Entry], older: Says = "not_looked") -> Outcome:
         assert isinstance(asked.event.data, ContactRequested)
         subject, request_id = quote(asked.event.subject, safe=""), quote(asked.event.data.request_id, safe="")
         location = f"/v1/customers/{subject}/decisions?request_id={request_id}"
+        if older != "not_looked":  # what comes now is in the window: who looks there again and again costs nothing
+            location += f"&since={quote(format_instant(self._now()), safe='')}"
+        elif asked.dated:
+            location += f"&since={quote(format_instant(asked.event.time), safe='')}"
         advice = self._advice(asked.event) if status in ("not_recorded", "uncertain") else []
-        return Outcome(status, [one.event for one in found], advice, location)
+        return Outcome(status, [one.event for one in found], advice, location, older)
 
     def _advice(self, event: Event) -> list[dict[str, object]]:
         """What the engine says when it knows nothing of a customer; nobody remembers it."""
@@ -231,6 +263,13 @@ class Decide:
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.stop()
+
+
+def _sought(asked: Asked, subject: str) -> Sought:
+    event = asked.event
+    assert isinstance(event.data, ContactRequested)
+    since = event.time if asked.dated else None
+    return Sought(subject, event.data.request_id, (event.source, event.id), since, asked.expects)
 
 
 def wait_of(headers: Mapping[str, str], usual: float, most: float = 10.0) -> float:

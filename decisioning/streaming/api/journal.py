@@ -32,7 +32,8 @@ from decisioning.streaming.topics import name_of
 
 BYTES: Final = 64 * 1024 * 1024
 """How much of the topic is kept: some 25,000 decisions."""
-_BEFORE: Final = 25_000  # records, over all partitions, from before the start
+BEFORE: Final = 25_000
+"""So many records are read at the start, over all partitions."""
 _AT_ONCE: Final = 500
 _AGAIN_SECONDS: Final = 1.0
 _BEHIND: Final = 1000  # decisions that a listener may be behind before it misses some
@@ -46,7 +47,7 @@ _K = TypeVar("_K")
 
 
 class Entry(NamedTuple):
-    """One decision as it was read: its id, the customer, what it answers, and the whole CloudEvent as JSON."""
+    """One decision as it was read: its id, the customer, what it answers, the whole CloudEvent as JSON, its place."""
 
     id: str
     subject: str
@@ -55,6 +56,9 @@ class Entry(NamedTuple):
     trigger: tuple[str, str]
     request_id: str | None
     value: bytes
+    partition: int
+    offset: int
+    timestamp: int
 
     @property
     def event(self) -> dict[str, Any]:
@@ -68,11 +72,19 @@ class Entry(NamedTuple):
         return len(self.value) + _OVERHEAD
 
 
+class Begin(NamedTuple):
+    """Where the window begins on a partition: an offset, and Kafka's time (ms) of the one before it, where known."""
+
+    offset: int
+    timestamp: int | None
+
+
 class Journal:
     """The window; `start` it, and ask."""
 
-    def __init__(self, settings: Settings, *, most: int = BYTES) -> None:
-        self._settings, self._most = settings, most
+    def __init__(self, settings: Settings, *, most: int = BYTES, before: int = BEFORE) -> None:
+        """At most `most` bytes, and so many records of all partitions from before the start."""
+        self._settings, self._most, self._before = settings, most, before
         self._topic = name_of(settings, "decisions")
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._by_customer: dict[str, deque[str]] = {}
@@ -81,6 +93,7 @@ class Journal:
         self._waiting: dict[tuple[str, str], set[asyncio.Event]] = {}
         self._listeners: set[asyncio.Queue[Entry]] = set()
         self._next: dict[int, int] = {}
+        self._begins: dict[int, Begin] = {}
         self._heard_at = monotonic()
         self._answered: int | None = None
         self._task: asyncio.Task[None] | None = None
@@ -142,6 +155,15 @@ class Journal:
         first = next(iter(self._entries.values()), None)
         return len(self._entries), None if first is None else str(first.event["time"])
 
+    def begins(self, partition: int) -> Begin | None:
+        """Before what there may be decisions that are not in the window; None: there are none such, or it has not
+        begun to read."""
+        return self._begins.get(partition)
+
+    def erased(self, subject: str) -> bool:
+        """Whether the window tells of this customer's erasure: nothing older about them is to be shown."""
+        return any(erases(self._entries[id_]) for id_ in self._by_customer.get(subject, ()))
+
     @property
     def silent_for(self) -> float:
         """Seconds since a broker last answered."""
@@ -166,28 +188,35 @@ class Journal:
         """Take in records of the topic; what is no decision is passed over, for this is only a window."""
         for record in records:
             try:
-                entry = _entry(record)
+                entry = entry_of(record)
             except EventRejected:
                 continue
             if entry.id not in self._entries:  # a repeat has the same bytes
                 self._add(entry)
+            elif erases(entry):  # repeated after a crash, as may be what came before it
+                self._forget_all_but(entry)
 
     def _add(self, entry: Entry) -> None:
         self._entries[entry.id] = entry
         self._by_customer.setdefault(entry.subject, deque()).append(entry.id)
         self._by_trigger.setdefault(entry.trigger, deque()).append(entry.id)
         self._size += entry.size
-        if entry.outcome == "hold" and entry.reason == ERASED:
-            for id_ in list(self._by_customer[entry.subject])[:-1]:
-                self._forget(id_)
+        if erases(entry):
+            self._forget_all_but(entry)
         while self._size > self._most:
-            self._forget(next(iter(self._entries)))
+            oldest = next(iter(self._entries.values()))
+            self._begins[oldest.partition] = Begin(oldest.offset + 1, oldest.timestamp)
+            self._forget(oldest.id)
         for told in self._waiting.get(entry.trigger, ()):
             told.set()
         for queue in self._listeners:
             if queue.full():
                 queue.get_nowait()
             queue.put_nowait(entry)
+
+    def _forget_all_but(self, hold: Entry) -> None:
+        for id_ in [one for one in self._by_customer[hold.subject] if one != hold.id]:
+            self._forget(id_)
 
     def _forget(self, id_: str) -> None:
         gone = self._entries.pop(id_)
@@ -221,7 +250,9 @@ class Journal:
             ends = await consumer.end_offsets(places)
             starts = await consumer.beginning_offsets(places)
             for place, end in ends.items():
-                first = max(starts[place], end - _BEFORE // len(places))
+                first = max(starts[place], end - self._before // len(places))
+                if place.partition not in self._next and first > starts[place]:
+                    self._begins[place.partition] = Begin(first, None)
                 consumer.seek(place, self._next.get(place.partition, first))
             while True:
                 await self._go_on(consumer)
@@ -248,7 +279,13 @@ def _unlist(index: dict[_K, deque[str]], key: _K, id_: str) -> None:
         del index[key]
 
 
-def _entry(record: Record) -> Entry:
+def erases(entry: Entry) -> bool:
+    """Whether nothing older about its customer is kept or shown."""
+    return entry.outcome == "hold" and entry.reason == ERASED
+
+
+def entry_of(record: Record) -> Entry:
+    """A record of the topic as it is kept. EventRejected for what is no decision."""
     found = read(record.value, record.headers)
     trigger = found.data.get("trigger")
     if not isinstance(trigger, dict):
@@ -262,6 +299,9 @@ def _entry(record: Record) -> Entry:
         (str(trigger.get("source")), str(trigger.get("id"))),
         str(asked) if asked is not None else None,
         _structured(record, found),
+        record.partition,
+        record.offset,
+        record.timestamp,
     )
 
 

@@ -33,6 +33,12 @@ _SAYS: Final = (
 _JSON: Final = "application/json"
 _REF: Final = "#/components/schemas/{name}"
 _EVERYWHERE: Final = ("bad-request", "unauthenticated", "forbidden", "too-many-requests", "internal")
+_OLDER: Final[Schema] = {
+    "enum": ["none", "unknown", "not_looked"],
+    "description": "Whether an answer stands on the topic before the newest decisions. `none`: no; with `since`, not"
+    " from there on. `unknown`: perhaps, for not all could be read within the bounds. `not_looked`: the caller did not"
+    " wait, or another look was under way; ask again.",
+}
 _EXAMPLES: Final[Schema] = {
     "Request": {
         "subject": "c-42",
@@ -156,10 +162,14 @@ def _schemas() -> Schema:
                 "degraded": flag,
                 "decisions": events,
                 "advice": {"type": "array", "items": verdict, "description": "No decision: what holds of a stranger."},
+                "older": _OLDER,
             },
             ["status", "degraded", "decisions"],
         ),
-        "Decisions": _object({"customer": text, "degraded": flag, "decisions": events}),
+        "Decisions": _object(
+            {"customer": text, "degraded": flag, "decisions": events, "older": _OLDER},
+            ["customer", "degraded", "decisions"],
+        ),
         "Why": _object(
             {
                 "decision": {"$ref": _REF.format(name="Decision")},

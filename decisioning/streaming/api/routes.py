@@ -48,7 +48,11 @@ ROUTES: Final[tuple[Route, ...]] = (
         {200: "Outcome", 202: "Outcome"},
         "A `contact.requested`; the attributes `specversion`, `type`, `source`, `id` and `time` may be left out. The"
         " request goes through the log, so it is durable; asking again with the same `source` and `id` gives the same"
-        " answer. 202: not answered within the wait (`Prefer: wait=3`), look at `Location`.",
+        " answer. 202: not answered within the wait (`Prefer: wait=3`), look at `Location`. The answer to a request of"
+        " long ago is no longer among the newest decisions of this worker: after the wait, unless that is 0, it is"
+        " looked for on the topic, from the event's `time` on (where the body has none, among the newest before those),"
+        " within bounds of records, bytes and some seconds. Where it is not found there it is 202 for as long as one"
+        " asks, and `older` says so.",
         problems=(*_BODY, "not-an-event", "busy"), request="Request", headers=("Idempotency-Key", "Prefer"),
     ),
     Route(
@@ -64,13 +68,20 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route(
         "decisions", "GET", "/v1/customers/{customer}/decisions", Scope.READ,
         "The newest decisions about a customer, the newest first.", {200: "Decisions", 307: ""},
-        "307: there are none, and this subject became part of another customer.",
-        queries=(Query("request_id", "Only the answers to this request."), Query("limit", "So many at most.", 50)),
-        problems=("not-found",),
+        "307: there are none, and this subject became part of another customer. With `request_id` those from before the"
+        " newest are looked for too, where none of the newest is one: on the topic, within bounds of records, bytes and"
+        " seconds; `older` says whether there may be more. One such look at a time is under way on a worker: 503.",
+        queries=(
+            Query("request_id", "Only the answers to this request."), Query("limit", "So many at most.", 50),
+            Query("since", "The request is of this instant (RFC 3339) or later; the look begins there."),
+        ),
+        problems=("not-found", "busy"),
     ),
     Route(
         "why", "GET", "/v1/decisions/{decision}", Scope.READ,
-        "One of the newest decisions, with its reasons in words.", {200: "Why"}, problems=("not-found",),
+        "One of the newest decisions, with its reasons in words.", {200: "Why"},
+        "An id alone does not say where on the topic an older one lies: 404, ask with customer and request.",
+        problems=("not-found",),
     ),
     Route(
         "stops", "GET", "/v1/stops", Scope.READ, "What people have stopped by hand, and what is over.",

@@ -20,9 +20,11 @@ import msgspec
 from aiohttp import web
 
 from decisioning.context import Context, OrderStatus
+from decisioning.instant import parse_instant
 from decisioning.streaming.api.decide import ASK_AGAIN_SECONDS, Decide, wait_of
 from decisioning.streaming.api.limits import STRANGER, Limits
 from decisioning.streaming.api.merged import Merged
+from decisioning.streaming.api.older import Older, Sought
 from decisioning.streaming.api.peers import SCHEME, Peers
 from decisioning.streaming.api.problem import Problem
 from decisioning.streaming.api.routes import Matched, Route, match
@@ -44,10 +46,10 @@ class Api:
     """Answers requests; `answer` is what a `Listener` is given."""
 
     def __init__(
-        self, views: Views, decide: Decide, tokens: Tokens, limits: Limits, peers: Peers, merged: Merged,
+        self, views: Views, decide: Decide, older: Older, tokens: Tokens, limits: Limits, peers: Peers, merged: Merged,
         switch: Switch, metrics: Metrics, *, document: bytes, most_bytes: int, wait_seconds: float,
     ) -> None:  # fmt: skip
-        self._views, self._decide, self._tokens, self._limits = views, decide, tokens, limits
+        self._views, self._decide, self._older, self._tokens, self._limits = views, decide, older, tokens, limits
         self._peers, self._merged, self._switch, self._metrics = peers, merged, switch, metrics
         self._document, self._most_bytes, self._wait = document, most_bytes, wait_seconds
         self._routes: dict[str, Callable[[web.BaseRequest, Matched, Token, bool], Awaitable[Answer]]] = {
@@ -175,17 +177,26 @@ class Api:
         request_id = query.get("request_id")
         if request_id is not None and len(request_id) > _LONGEST_ID:
             raise Problem("bad-request", f"`request_id` has up to {_LONGEST_ID} characters")
-        found = self._views.decisions(customer, request_id, int(limit))
+        since = _since(query.get("since"))
+        found, more = self._views.decisions(customer, request_id, int(limit)), {}
+        if not found and request_id is not None:
+            looked = await self._older.look(Sought(customer, request_id, None, since, int(limit)))
+            found, more = [one.event for one in reversed(looked.entries)][: int(limit)], {"older": looked.says}
         if not found and not vouched and (into := await self._merged.into(customer)):
             query_string = f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""
             return _way_on(request, into[-1], query_string)
         told: dict[str, Any] = {"customer": customer, "degraded": self._views.silent, "decisions": found}
+        told |= {} if found else more
         return Answer(200, msgspec.json.encode(told), _JSON)
 
     async def _why(self, request: web.BaseRequest, matched: Matched, token: Token, vouched: bool) -> Answer:
         found = self._views.why(matched.values[0])
         if found is None:
-            raise Problem("not-found", "it is not among the newest decisions; the topic `decisions` keeps older ones")
+            raise Problem(
+                "not-found",
+                "it is not among the newest decisions; of an older one ask with customer and request:"
+                " /v1/customers/{customer}/decisions?request_id=",
+            )
         return Answer(200, msgspec.json.encode(found), _JSON)
 
     async def _stops(self, request: web.BaseRequest, matched: Matched, token: Token, vouched: bool) -> Answer:
@@ -201,6 +212,13 @@ class Api:
 
     async def _openapi(self, request: web.BaseRequest, matched: Matched, token: Token, vouched: bool) -> Answer:
         return Answer(200, self._document, _JSON)
+
+
+def _since(text: str | None) -> int | None:
+    try:
+        return None if text is None else parse_instant(text)
+    except ValueError:
+        raise Problem("bad-request", "`since` is an instant as in RFC 3339") from None
 
 
 def _way_on(request: web.BaseRequest, customer: str, query: str = "") -> Answer:

@@ -88,6 +88,11 @@ class Views:
         """The newest decisions about a customer, the newest first; with `request_id` those that answer it."""
         return [one.event for one in self.journal.of_customer(customer, request_id=request_id, most=most)]
 
+    def perhaps_erased(self, customer: str) -> bool:
+        """Whether a customer was ever erased, as far as this worker knows; of whom it knows nothing, perhaps."""
+        state = self._state(customer)
+        return not isinstance(state, State) or state.erased or state.erased_at is not None
+
     def moved(self, customer: str) -> Moved | Elsewhere | None:
         """Into whom a subject moved; None: into nobody."""
         state = self._state(customer)

@@ -13,6 +13,7 @@ from decisioning.decision import dumps
 from decisioning.streaming.api import decide as module
 from decisioning.streaming.api.decide import Asked, Decide, wait_of
 from decisioning.streaming.api.journal import Journal
+from decisioning.streaming.api.older import Older
 from decisioning.streaming.api.problem import Problem
 from decisioning.streaming.broker import start_broker
 from decisioning.streaming.settings import Settings
@@ -34,7 +35,9 @@ def decide(
 ) -> Decide:
     """The way to a Kafka that is away, at noon."""
     chosen = Settings(**{"kafka": "127.0.0.1:1"} | settings)
-    return Decide(chosen, journal or Journal(chosen), lambda: STORY.policy, lambda: NOW, merged)
+    known = journal or Journal(chosen)
+    older = Older(chosen, known, lambda customer: False)
+    return Decide(chosen, known, lambda: STORY.policy, lambda: NOW, merged, older)
 
 
 def body(*candidates: dict[str, object], **more: object) -> bytes:
@@ -176,6 +179,9 @@ async def test_the_location_is_where_the_answer_will_be() -> None:
     data = {"request_id": "a/b ?", "candidates": [WELCOME]}
     outcome = await way.ask(way.read(body(subject="tel:+44", data=data), "crm", None), 0.5)
     assert outcome.location == "/v1/customers/tel%3A%2B44/decisions?request_id=a%2Fb%20%3F"
+    dated = body(subject="c-1", data=data, time="2026-03-02T11:00:00Z")
+    outcome = await way.ask(way.read(dated, "crm", None), 0.5)
+    assert outcome.location.endswith("&since=2026-03-02T11%3A00%3A00Z")
 
 
 @pytest.mark.parametrize(

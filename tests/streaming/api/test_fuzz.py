@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, assume, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
@@ -47,6 +47,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
 def test_it_keeps_its_word(case: Any, target: tuple[str, str]) -> None:
     """Never a server error, never an answer that the document does not have, whatever is sent."""
     address, token = target
+    assume([] not in (case.query or {}).values())  # a parameter with no value is not sent
     case.call_and_validate(
         base_url=address, headers={"Authorization": f"Bearer {token}"}, checks=_HELD, allow_redirects=False,
         timeout=30,

@@ -105,6 +105,31 @@ def test_an_erased_customer_leaves_it_at_once() -> None:
     assert len(known.of_customer("c-other")) == 1
 
 
+def test_an_erasure_that_is_repeated_erases_again() -> None:
+    """A crash repeats what came before it too; what came after it is repeated after it."""
+    story = uncapped()
+    before = story.at(NOON, asked(offer("hello")))
+    *recalls, hold = story.at("2026-03-02 13:00", erased())
+    after = story.at("2026-03-02 14:00", asked(offer("hello"), request="r-2").named("q-2"))
+    run = [*before, *recalls, hold, *after]
+    known = journal([*run, *run])
+    assert [one.id for one in known.of_customer(CUSTOMER)] == [one.id for one in reversed([hold, *after])]
+
+
+def test_it_says_where_it_begins() -> None:
+    """Where something has left it: behind the last that has, whose time it still knows."""
+    said = acts(3)
+    room = sum(one.size for one in journal(said[1:]).newest(9))
+    records = [record(one)._replace(offset=place, timestamp=place * 10) for place, one in enumerate(said)]
+    known = journal(most=room)
+    known.take(records[:2])
+    assert known.begins(0) is None
+    known.take(records[2:])
+    assert known.begins(0) == (1, 0)
+    assert known.begins(1) is None
+    assert not known.erased(CUSTOMER)
+
+
 async def test_who_waits_is_told() -> None:
     """As soon as there are enough; else what there is when the time is up."""
     said = acts(2)

@@ -21,6 +21,7 @@ from decisioning.streaming.api.decide import Decide
 from decisioning.streaming.api.journal import Journal
 from decisioning.streaming.api.limits import Limits
 from decisioning.streaming.api.merged import Merged
+from decisioning.streaming.api.older import Older
 from decisioning.streaming.api.peers import Peers
 from decisioning.streaming.api.routes import ROUTES, Route
 from decisioning.streaming.api.server import Api
@@ -71,9 +72,10 @@ class Desk:
         self.peers = Peers(lambda: tokens.peer_key, None)
         self.views = views = Views(memory, journal, lambda: story.policy, lambda: now)
         merged = Merged(views, self.peers)
-        self.decide = Decide(settings, journal, lambda: story.policy, lambda: now, merged.into)
+        older = Older(settings, journal, views.perhaps_erased)
+        self.decide = Decide(settings, journal, lambda: story.policy, lambda: now, merged.into, older)
         self.api = Api(
-            views, self.decide, tokens, Limits(rate), self.peers, merged,
+            views, self.decide, older, tokens, Limits(rate), self.peers, merged,
             Switch(settings, Stops()), Metrics(self.registry, Labels((), [], (), ())), document=openapi.dumps(),
             most_bytes=MOST, wait_seconds=0.3,
         )  # fmt: skip
@@ -176,8 +178,12 @@ async def test_what_is_asked_is_answered(desk: Desk) -> None:
         told = await desk.ask(f"/v1/customers/{CUSTOMER}/decisions?{bad}", "read")
         assert (told.status, told.json["code"]) == (400, "bad-request")
     assert (await desk.ask(f"/v1/customers/{CUSTOMER}/decisions?request_id={'x' * 513}", "read")).status == 400
+    assert (await desk.ask(f"/v1/customers/{CUSTOMER}/decisions?since=yesterday", "read")).status == 400
+    none = await desk.ask(f"/v1/customers/{CUSTOMER}/decisions?request_id=r-1&since=2026-03-02T10:00:00Z", "read")
+    assert (none.status, none.json["decisions"], none.json["older"]) == (200, [], "none")
     assert (await desk.ask("/v1/openapi.json?a=b")).status == 400
-    assert (await desk.ask("/v1/decisions/none", "read")).status == 404
+    why = await desk.ask("/v1/decisions/none", "read")
+    assert (why.status, "decisions?request_id=" in why.json["detail"]) == (404, True)
     assert (await desk.ask("/v1/openapi.json", "admin")).body == openapi.dumps()
     assert (await desk.ask("/v1/openapi.json", "admin", "HEAD")).body == b""
     assert (await desk.ask("/v1/nothing")).json["code"] == "not-found"
