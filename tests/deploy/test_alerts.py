@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +41,8 @@ def groups(name: str) -> list[dict[str, Any]]:
 
 RECORDED, ALERTS = groups("rules.yml"), groups("alerts.yml")
 NAMES = [alert["alert"] for alert in ALERTS]
-CASES: dict[str, Any] = YAML(typ="safe").load((RULES / "alerts_test.yml").read_text())
+PLAYED = ["alerts_test.yml", "kafka_test.yml"]
+CASES = [case for name in PLAYED for case in YAML(typ="safe").load((RULES / name).read_text())["tests"]]
 
 
 def anchor(heading: str) -> str:
@@ -60,22 +64,27 @@ def test_promtool_takes_the_rules(name: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_promtool_takes_the_configuration() -> None:
-    """The file that the compose file mounts, with the rules beside it."""
-    done = promtool("check", "config", RULES / "prometheus.yml")
+@pytest.mark.parametrize("name", ["prometheus.yml", "local.yml"])
+def test_promtool_takes_the_configuration(name: str) -> None:
+    """The file that the compose file mounts and the one without containers, with the rules and the job they ask for."""
+    done = promtool("check", "config", RULES / name)
     assert done.returncode == 0, done.stderr
+    read = YAML(typ="safe").load((RULES / name).read_text())
+    assert read["rule_files"] == ["rules.yml", "alerts.yml"]
+    assert [one["job_name"] for one in read["scrape_configs"]] == ["decisioning"]
 
 
-def test_every_case_comes_out_as_written() -> None:
+@pytest.mark.parametrize("name", PLAYED)
+def test_every_case_comes_out_as_written(name: str) -> None:
     """`promtool test rules`: what fires, and that nothing else does."""
-    done = promtool("test", "rules", RULES / "alerts_test.yml")
+    done = promtool("test", "rules", RULES / name)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_alert_fires_in_a_case_and_none_in_peace() -> None:
     """An alert that no case has seen fire may never do so."""
     fired: set[str] = set()
-    for case in CASES["tests"]:
+    for case in CASES:
         for test in case.get("promql_expr_test", []):
             if "ALERTS" in test["expr"]:
                 expected = {re.findall(r'alertname="(\w+)"', one["labels"])[0] for one in test["exp_samples"]}
@@ -95,6 +104,18 @@ def test_an_alert_says_how_bad_it_is_what_it_is_and_where_to_read_on(alert: dict
     assert found == anchor(alert["alert"])
     for part in ("**Symptom.**", "**Look.**", "**Act.**"):
         assert part in section(alert["alert"])
+
+
+def test_a_base_is_put_before_every_address_by_the_command_that_the_file_names(tmp_path: Path) -> None:
+    """`runbook_url` is relative; whoever types the command of the comment has links that lead somewhere."""
+    copy = shutil.copy(RULES / "alerts.yml", tmp_path)
+    command = re.search(r"^#   (sed .*)$", Path(copy).read_text(), re.M)
+    assert command
+    subprocess.run(shlex.split(command[1]), cwd=tmp_path, check=True, timeout=60)
+    changed = YAML(typ="safe").load(Path(copy).read_text())
+    found = [rule["annotations"]["runbook_url"] for group in changed["groups"] for rule in group["rules"]]
+    base = "https://git.example/decisioning/blob/main/"
+    assert found == [base + alert["annotations"]["runbook_url"] for alert in ALERTS]
 
 
 def test_the_runbook_speaks_of_no_alert_that_is_not_there() -> None:
@@ -125,12 +146,12 @@ def test_what_the_runbook_says_to_type_exists() -> None:
 
 
 def test_a_broker_that_stops_becomes_an_alert(tmp_path: Path) -> None:
-    """A real worker, a real Prometheus, the real rules: when Kafka goes, an alert is on its way within seconds."""
+    """A real worker, a real Prometheus, the real rules: when Kafka goes, an alert fires, though the worker ends."""
     with Live(tmp_path) as broker:
         worker = broker.worker().ready()
         with scraping(worker.port, tmp_path / "prometheus", RULES) as server:
             until(lambda: server.query("decisioning_ready == 1"), what="the first scrape")
             assert not server.query('ALERTS{alertname!="DecisioningNoWorker"}')
             broker.stop_broker()
-            on_its_way = 'ALERTS{alertname=~"DecisioningKafkaSilent|DecisioningWorkerDown",alertstate="pending"}'
-            until(lambda: filled(server.query(on_its_way)), 60, "an alert")
+            fires = 'ALERTS{alertname=~"DecisioningKafkaSilent|DecisioningWorkerDown",alertstate="firing"}'
+            until(lambda: filled(server.query(fires)), 60, "an alert")
