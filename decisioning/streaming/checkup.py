@@ -30,7 +30,7 @@ from decisioning.streaming.shipped import rulebook_of
 from decisioning.streaming.topics import TOPICS, Role, TopicsError, connected, name_of, partition_counts, plan
 
 FUTURE_SECONDS: Final = 300
-"""Events that are further ahead of our clock are refused (contract.md, section 1)."""
+"""Events that are further ahead of our clock are refused."""
 NOTICED_SECONDS: Final = 1
 _SECONDS_TO_READ: Final = 10.0
 
