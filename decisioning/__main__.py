@@ -276,6 +276,10 @@ def api_token(
     """Make a token: the line for the token file on stdout, the token itself, once, on stderr."""
     from decisioning.streaming.api.tokens import Scope, make, make_peer_line
 
+    known = [*Scope, "peer"]
+    for one in scope:
+        if one not in known:
+            _leave(USAGE, f"--scope: `{one}` is none; there are {', '.join(known)}")
     if "peer" in scope:
         print(make_peer_line())
         return

@@ -1,4 +1,4 @@
-"""Recall: words that have not gone out yet are taken back when they no longer hold (contract.md, section 3, "Recall").
+"""Recall: words that have not gone out yet are taken back when they no longer hold.
 
 It has no rules of its own. After each event every live act is judged again as if it had not been made; whoever adds a
 suppressor has also added a reason to take words back. Two things more end an act: whoever asked withdraws, or the fact

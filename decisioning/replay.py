@@ -2,8 +2,7 @@
 equal.
 
 The clock is the newest event time so far and never runs backwards. At one instant events go before wakes, and wakes
-go by (due, customer); products, unknown types and repeats move the clock too (contract.md, "Order of facts", exact
-reading 9).
+go by (due, customer); products, unknown types and repeats move the clock too.
 """
 
 from __future__ import annotations

@@ -216,5 +216,7 @@ def test_a_token_is_printed_once_beside_its_line(tmp_path: Path) -> None:
     assert found is not None
     assert (found.name, sorted(found.scopes)) == ("crm", ["decide", "read"])
     assert tokens.peer_key is not None
-    assert run("api", "token", "crm", "--scope", "root").returncode == 2
+    wrong = run("api", "token", "crm", "--scope", "peer", "--scope", "write")
+    assert (wrong.returncode, wrong.stdout) == (2, b"")
+    assert wrong.stderr.strip() == b"--scope: `write` is none; there are read, decide, admin, peer"
     assert json.loads(run("api", "document").stdout)["openapi"] == "3.1.0"

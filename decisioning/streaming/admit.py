@@ -15,7 +15,7 @@ from decisioning.instant import MINUTE
 from decisioning.streaming.settings import Settings
 
 FUTURE: Final = 5 * MINUTE
-"""How far (us) an event's time may lie ahead of our clock (contract.md, section 1)."""
+"""How far (us) an event's time may lie ahead of our clock."""
 
 
 def admit(settings: Settings, value: bytes | None, headers: Headers, now: int) -> Event:

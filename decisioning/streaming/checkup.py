@@ -30,7 +30,7 @@ from decisioning.streaming.shipped import rulebook_of
 from decisioning.streaming.topics import TOPICS, Role, TopicsError, connected, name_of, partition_counts, plan
 
 FUTURE_SECONDS: Final = 300
-"""Events that are further ahead of our clock are refused (contract.md, section 1)."""
+"""Events that are further ahead of our clock are refused."""
 NOTICED_SECONDS: Final = 1
 _SECONDS_TO_READ: Final = 10.0
 
@@ -125,15 +125,17 @@ async def _permissions(settings: Settings) -> list[Finding]:
         return [
             Finding("acls", Verdict.LOOK, "the brokers do not say what we may do; `decisioning topics acls` lists it")
         ]
-    needed = [row for row in missing if row.operation != "DescribeConfigs"]
-    if needed:
-        return [
-            Finding(
-                "acls", Verdict.FAULT, f"allow our user {row.operation} on {row.resource.lower()} {row.name}: {row.why}"
-            )
-            for row in needed
-        ]
-    return [Finding("acls", Verdict.FINE, "we may do all that a worker needs")]
+    found = [
+        Finding(
+            "acls", Verdict.FAULT, f"allow our user {row.operation} on {row.resource.lower()} {row.name}: {row.why}"
+        )
+        for row in missing.rows
+        if row.operation != "DescribeConfigs"
+    ]
+    if missing.absent:
+        text = "what we may do on the missing topics is looked at once they are there"
+        return [*found, Finding("acls", Verdict.LOOK, text)]
+    return found or [Finding("acls", Verdict.FINE, "we may do all that a worker needs")]
 
 
 async def _clocks(settings: Settings, clock: Callable[[], float]) -> list[Finding]:

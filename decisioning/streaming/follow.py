@@ -89,8 +89,8 @@ _ENDINGS: Final = {
 
 
 def _scope(scope: Mapping[str, Any]) -> str:
-    listed = [f"{name.replace('_', ' ')} {' '.join(map(str, names))}" for name, names in scope.items()]
-    return "nothing at all" if not listed else f"nothing of {'; '.join(listed)}"
+    listed = [f"{name.replace('_', ' ')} {' '.join(map(str, names))}" for name, names in scope.items() if names]
+    return f"nothing of {'; '.join(listed) or 'nothing'}" if scope else "nothing at all"
 
 
 def structured(value: bytes, headers: Headers) -> bytes:

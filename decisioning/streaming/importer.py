@@ -272,9 +272,8 @@ def _sum_up(books: Books, ledger: Ledger, *, check: bool, quiet: int) -> None:
     total, topics = sum(ledger.sent.values()), sorted(ledger.sent.items())
     found = ", ".join(f"{topic} {count:,}" for topic, count in topics)
     done = "checked" if check else "imported"
-    lines = [
-        f"{done} {ledger.lines:,} lines, {total:,} {'event' if total == 1 else 'events'}{': ' * bool(found)}{found}"
-    ]
+    read = total + ledger.refused  # an empty line is none
+    lines = [f"{done} {_counted(read, 'line')}, {_counted(total, 'event')}{': ' * bool(found)}{found}"]
     if ledger.refused:
         where = "" if check else f": {books.kept} holds them for repair, {books.told} says why"
         lines.append(f"refused {ledger.refused:,}{where}")
@@ -282,6 +281,10 @@ def _sum_up(books: Books, ledger: Ledger, *, check: bool, quiet: int) -> None:
         span = f"{quiet // SECOND} s" if quiet < 2 * MINUTE else f"{quiet // MINUTE} min"
         lines.append(f"the holds that stand are said {span} after a customer's last event is read")
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _complain(text: str) -> None:

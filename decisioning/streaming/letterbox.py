@@ -4,7 +4,7 @@ A replay publishes key, value and the sender's own headers as they were, on the 
 header, `decisioning.replayed`, that names the place of the first attempt. Its Kafka timestamp is that of the replay,
 for it enters the log now and lanes read by it; the event's own `time` stays, because that is when it happened. So facts
 fold as late facts do, and nobody is spoken to about the past: a request older than its time is answered as expired, one
-of 7 days ago as a repeat (contract.md, section 3).
+of 7 days ago as a repeat.
 
 A letter is replayed once. When the record is in the log again, a marker on `dead-letters` says so: empty, with the
 header `decisioning.replayed` with the letter's place. A crash between the two replays it once more, and the event's

@@ -6,7 +6,8 @@ a customer appears only as `customer`, a keyed hash: lines of one customer are a
 are. Of an error its kind and its place are said, for its words may quote what was being read.
 
 Nothing here is asked for each event unless `log_decisions` is set. Lines about single records are sparing (`Sparing`):
-a flood of bad records must not become a flood of lines; the metrics count them all.
+a flood of bad records must not become a flood of lines; the metrics count them all. So are those of aiokafka
+(`Rationed`), which says of each try that Kafka is away.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ import os
 import re
 import secrets
 import sys
+import threading
 import time
 from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final, Literal
 
@@ -60,6 +63,7 @@ def configure(format_: Format, key: str | None) -> None:
             foreign_pre_chain=about, processors=[ProcessorFormatter.remove_processors_meta, *private, *shown]
         )
     )
+    handler.addFilter(Rationed("aiokafka"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
@@ -109,6 +113,44 @@ class Sparing:
             self._log.warning(message, **about)
         else:
             self._left_out += 1
+
+
+class Rationed(logging.Filter):
+    """Of a library's lines one of each kind in so many seconds, and then how many were left out. A kind is a level and
+    a message before its values are put in; who else speaks is not held up."""
+
+    def __init__(self, name: str, seconds: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(name)
+        self._log = structlog.stdlib.get_logger(__name__)
+        self._seconds = seconds
+        self._clock = clock
+        self._kinds: dict[tuple[int, str], _Kind] = {}
+        self._lock = threading.Lock()  # never held while a line is written
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this line is said. What was left out is said as soon as its time is over and anybody speaks."""
+        now, said = self._clock(), True
+        with self._lock:
+            over = [kind for kind, one in self._kinds.items() if now - one.since >= self._seconds]
+            ended = [self._kinds.pop(kind) for kind in over]
+            if super().filter(record):
+                kind = record.levelno, str(record.msg)
+                said = kind not in self._kinds
+                if said:
+                    self._kinds[kind] = _Kind(now, record.name)
+                else:
+                    self._kinds[kind].left_out += 1
+        for one in ended:
+            if one.left_out:
+                self._log.warning("more lines like these were left out", of=one.name, count=one.left_out)
+        return said
+
+
+@dataclass
+class _Kind:
+    since: float
+    name: str
+    left_out: int = 0
 
 
 def trace_of(headers: Sequence[tuple[str, bytes]]) -> str | None:

@@ -8,10 +8,16 @@ by its own admin client, which negotiates versions. A broker that does not say i
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupAuthorizationFailedError, IncompatibleBrokerVersion, KafkaError, for_code
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    IncompatibleBrokerVersion,
+    KafkaError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Bytes, Int16, Int32, Schema, String
 
@@ -96,8 +102,16 @@ class _GroupsRequest(Request[_GroupsStruct]):  # type: ignore[misc]  # aiokafka 
         return request_struct_class(self._names, True)
 
 
-async def missing(admin: AIOKafkaAdminClient, settings: Settings) -> list[Acl] | None:
-    """The rows of `acls` that the brokers do not grant us; None where they do not say what they grant.
+class Missing(NamedTuple):
+    """`rows`: what of `acls` the brokers do not grant us; `absent`: topics that are not there, of which they say
+    nothing."""
+
+    rows: list[Acl]
+    absent: list[str]
+
+
+async def missing(admin: AIOKafkaAdminClient, settings: Settings) -> Missing | None:
+    """What the brokers do not grant us; None where they do not say what they grant.
 
     Raises aiokafka's errors where nobody answers.
     """
@@ -107,14 +121,16 @@ async def missing(admin: AIOKafkaAdminClient, settings: Settings) -> list[Acl] |
         topics = await client._send_request(
             _MetadataRequest(sorted({row.name for row in wanted if row.resource == "Topic"}))
         )
-        granted = {("Topic", row[1]): 0 if row[0] else row[-1] for row in topics.topics}
+        absent = sorted(row[1] for row in topics.topics if row[0] == UnknownTopicOrPartitionError.errno)
+        granted = {("Topic", row[1]): 0 if row[0] else row[-1] for row in topics.topics if row[1] not in absent}
         for name in {row.name for row in wanted if row.resource == "Group"}:
             granted["Group", name] = await _of_group(client, name)
     except (IncompatibleBrokerVersion, NotImplementedError):  # aiokafka finds no version that both speak
         return None
     if all(operations == _UNKNOWN for operations in granted.values()):
         return None
-    return [row for row in wanted if not _has(granted.get((row.resource, row.name), 0), row)]
+    known = [row for row in wanted if row.resource != "Topic" or row.name not in absent]
+    return Missing([row for row in known if not _has(granted.get((row.resource, row.name), 0), row)], absent)
 
 
 def _has(operations: int, row: Acl) -> bool:

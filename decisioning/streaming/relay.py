@@ -1,10 +1,10 @@
 """What the engine tells itself, as records of the internal topic `relay`, keyed by customer.
 
 A *wake* that fell due; a *sweep* that found live words to take back, or ended holds; an *event* forwarded to the place
-where its customer lives, because it came elsewhere or under a subject that has become part of them (contract.md,
-sections 1 and 4); and the three parts of a *move* (`moves`). A header says which. A forwarded event keeps its bytes and
-headers and counts its hops, so that two workers that disagree about the place cannot play ball with it for ever; how
-often it was handed on to another subject counts apart.
+where its customer lives, because it came elsewhere or under a subject that has become part of them; and
+the three parts of a *move* (`moves`). A header says which. A forwarded event keeps its bytes and headers and counts its
+hops, so that two workers that disagree about the place cannot play ball with it for ever; how often it was handed on
+to another subject counts apart.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The topics as data: one table says what each is for, how it is keyed and kept, and why.
 
 Customer topics are co-partitioned: partition n of all of them is one lane with one writer (design.md, section 4), and a
-key's partition is Java's murmur2 of it on every topic (contract.md, section 1). Topics are created in a separate step,
-never by the worker (T31); before it starts, `preflight.py` checks what stands on the broker (T26).
+key's partition is Java's murmur2 of it on every topic. Topics are created in a separate step, never by the worker
+(T31); before it starts, `preflight.py` checks what stands on the broker (T26).
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def murmur2(key: bytes) -> int:
 
 @lru_cache(maxsize=65536)
 def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of a key among `partitions`, as Java's default partitioner has it (contract.md, section 1)."""
+    """The partition of a key among `partitions`, as Java's default partitioner has it."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 

@@ -20,7 +20,7 @@ from confluent_kafka.admin import (
 
 from decisioning.streaming.acls import Acl, acls
 from decisioning.streaming.api.tokens import Scope
-from decisioning.streaming.permissions import missing
+from decisioning.streaming.permissions import Missing, missing
 from decisioning.streaming.settings import Settings
 from decisioning.streaming.topics import TOPICS, connected
 from tests.kafka.certificates import Authority
@@ -114,10 +114,17 @@ def test_the_list_is_enough(guarded: Guarded, tmp_path: Path) -> None:
         guarded.kafka.delete_topics(NAMES)
 
 
-async def not_allowed(settings: Settings) -> list[Acl] | None:
+async def told(settings: Settings) -> Missing:
     """What the brokers say is missing."""
     async with connected(settings) as admin:
-        return await missing(admin, settings)
+        found = await missing(admin, settings)
+    assert found is not None
+    return found
+
+
+async def not_allowed(settings: Settings) -> list[Acl]:
+    """The rows of it."""
+    return (await told(settings)).rows
 
 
 def test_what_is_not_allowed_is_known_before_a_worker_starts(guarded: Guarded, tmp_path: Path) -> None:
@@ -133,6 +140,7 @@ def test_what_is_not_allowed_is_known_before_a_worker_starts(guarded: Guarded, t
             for row in away:
                 guarded.allow(row)
         guarded.kafka.delete_topics(NAMES)
+        until(lambda: asyncio.run(told(live.settings)) == ([], sorted(NAMES)), what="that no topic is there")
 
 
 @pytest.mark.long

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from decisioning.streaming import operate
+from decisioning.streaming import operate, permissions
+from decisioning.streaming.acls import Acl, acls
 from decisioning.streaming.checkup import Finding, Verdict, as_json, checkup, render
 from decisioning.streaming.settings import PREFIX, Settings
 from tests.builders import RETAIL
@@ -62,6 +63,28 @@ async def test_a_broker_that_is_away_ends_the_looking(tmp_path: Path) -> None:
     settings = Settings(kafka="127.0.0.1:1", rulebook=RETAIL, data_dir=tmp_path, disk_free_bytes=0)
     parts = [(one.part, one.verdict) for one in await checkup(settings)]
     assert parts == [("rulebook", "fine"), ("data", "fine"), ("kafka", "fault")]
+
+
+async def test_what_we_may_do_on_missing_topics_is_looked_at_later(
+    live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said once, beside what is really refused; with all topics there all is fine."""
+    refused = acls(Settings())[0]
+
+    async def checked(rows: list[Acl], absent: list[str]) -> list[tuple[str, str]]:
+        async def told(*_: object) -> permissions.Missing:
+            return permissions.Missing(rows, absent)
+
+        monkeypatch.setattr(permissions, "missing", told)
+        settings = Settings(kafka=live.address, partitions=4, rulebook=RETAIL, data_dir=tmp_path)
+        return [(one.verdict, one.text) for one in await checkup(settings) if one.part == "acls"]
+
+    later = ("look", "what we may do on the missing topics is looked at once they are there")
+    assert await checked([], ["orders", "purchases"]) == [later]
+    fault, said = await checked([refused], ["orders"])
+    assert (fault[0], said) == ("fault", later)
+    assert fault[1].startswith(f"allow our user {refused.operation} on topic {refused.name}: ")
+    assert await checked([], []) == [("fine", "we may do all that a worker needs")]
 
 
 async def test_clocks_are_compared_through_the_newest_records(tmp_path: Path) -> None:

@@ -66,6 +66,10 @@ def test_of_each_filter_any_of_all_filters_all(wanted: Wanted, taken: list[Recei
         ),
         (HELD, f"hold      c-1  nothing of classes marketing survey, hold.open_issue, until {TIME}"),
         (decided("hold", reason="dnc.erased", scope={}), "hold      c-1  nothing at all, dnc.erased"),
+        (
+            decided("hold", reason="recent_purchase.same_item", scope={"categories": [], "skus": ["EREADER-1"]}),
+            "hold      c-1  nothing of skus EREADER-1, recent_purchase.same_item",
+        ),
         (decided("recall", recalls="d-0", channel="sms"), "recall    c-1  by sms, allowed.clear, takes back d-0"),
         (decided("release", releases="h-1"), "release   c-1  allowed.clear, ends h-1"),
     ],

@@ -255,7 +255,7 @@ def test_what_is_refused_is_said_kept_and_exit_1(quiet_broker: Live, tmp_path: P
     assert "did you mean `consent.granted`" in err
     assert "Ada" not in err
     assert out.splitlines()[:2] == [
-        "imported 7 lines, 3 events: customers 3",
+        "imported 6 lines, 3 events: customers 3",
         "refused 3: history.refused.jsonl holds them for repair, history.refused.txt says why",
     ]
     kept = tmp_path / "history.refused.jsonl"
@@ -265,7 +265,7 @@ def test_what_is_refused_is_said_kept_and_exit_1(quiet_broker: Live, tmp_path: P
     assert mine(quiet_broker) == [grant(1), grant(2), grant(3)]
     code, out, err = run(quiet_broker, stdin=MIXED + grant(4), folder=tmp_path)
     assert (code, err) == (1, "7 lines were imported before: going on after them\n")
-    assert out.startswith("imported 8 lines, 4 events")
+    assert out.startswith("imported 7 lines, 4 events")
     assert mine(quiet_broker) == [grant(number) for number in (1, 2, 3, 4)]
 
 
@@ -285,8 +285,10 @@ def test_another_input_is_not_taken_for_the_same(quiet_broker: Live, tmp_path: P
 def test_check_reads_all_and_leaves_nothing(quiet_broker: Live, tmp_path: Path) -> None:
     """No broker, no file."""
     code, out, err = run(quiet_broker, "--check", stdin=MIXED, folder=tmp_path, kafka="127.0.0.1:1")
-    assert (code, out) == (1, "checked 7 lines, 3 events: customers 3\nrefused 3\n")
+    assert (code, out) == (1, "checked 6 lines, 3 events: customers 3\nrefused 3\n")
     assert len(err.splitlines()) == 3
+    code, out, err = run(quiet_broker, "--check", stdin=b"\n", folder=tmp_path, kafka="127.0.0.1:1")
+    assert (code, out, err) == (0, "checked 0 lines, 0 events\n", "")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -331,7 +333,7 @@ def test_a_terminal_has_a_bar(quiet_broker: Live, tmp_path: Path) -> None:
         drawn += got
     os.close(ours)
     assert b"1 sent, 0 refused" in drawn
-    assert out == b"checked 1 lines, 1 event: customers 1\n"
+    assert out == b"checked 1 line, 1 event: customers 1\n"
 
 
 def _drained(terminal: int) -> bytes:

@@ -151,6 +151,41 @@ def test_a_flood_of_bad_records_is_no_flood_of_lines(said: Said) -> None:
     assert found[10]["count"] == 990
 
 
+def test_a_flood_of_aiokafkas_is_no_flood_of_lines(said: Said) -> None:
+    """Of each kind one in ten seconds, and then how many there were beside it; ours are all said."""
+    logs.configure("json", "k")
+    now = [0.0]
+    (handler,) = logging.getLogger().handlers
+    handler.filters[:] = [logs.Rationed("aiokafka", clock=lambda: now[0])]
+    theirs, ours = logging.getLogger("aiokafka.conn"), logging.getLogger("aiokafkas")
+    for number in range(200):
+        theirs.error("no node %s", number)
+        ours.error("unlike")
+    theirs.warning("no node %s", 0)
+    now[0] = 9.9
+    theirs.error("no node %s", 200)
+    now[0] = 10.0
+    ours.error("again")
+    theirs.error("no node %s", 201)
+    found = lines(said)
+    assert [line["message"] for line in found if line["message"] != "unlike"] == [
+        "no node 0", "no node 0", "more lines like these were left out", "again", "no node 201",
+    ]  # fmt: skip
+    assert len(found) == 200 + 5
+    assert (found[-3]["of"], found[-3]["count"]) == ("aiokafka.conn", 200)
+
+
+def test_a_configured_process_rations_aiokafka(said: Said) -> None:
+    """And nobody else."""
+    logs.configure("json", "k")
+    for name in ("aiokafka.conn", "faust", "decisioning.streaming.letters"):
+        for _ in range(3):
+            logging.getLogger(name).error("gone")
+    assert [line["logger"] for line in lines(said)] == [
+        "aiokafka.conn", *["faust"] * 3, *["decisioning.streaming.letters"] * 3,
+    ]  # fmt: skip
+
+
 def test_a_dying_process_speaks_json_too() -> None:
     """The last line of a crash passes the chain without a logger: whoever holds its lock cannot keep it back."""
     program = (
@@ -187,3 +222,5 @@ def test_a_worker_says_every_line_as_json_and_no_customer(tmp_path: Path) -> Non
     assert IDS.items() <= found["dead letter"].items()
     assert (found["dead letter"]["code"], found["dead letter"]["topic"]) == ("not_json", "customers")
     assert CANARY not in worker.output
+    assert "ready" in found
+    assert "[^" not in worker.output, "Faust's services tell of themselves"

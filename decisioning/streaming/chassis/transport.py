@@ -286,7 +286,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust is untyped here
 
 def build(job: Job[M, S], config: ChassisConfig, observer: Observer | None = None) -> App:
     """The app of one worker that runs `job`; nothing is connected or opened before `run` or `serve`."""
-    for name in ("aiokafka", "faust", "mode"):
+    for name in ("aiokafka", "faust", "mode", __package__):  # what Faust's services say here, they say in our name
         logger = logging.getLogger(name)
         if logger.getEffectiveLevel() < logging.WARNING or logger.level == logging.NOTSET:
             logger.setLevel(logging.WARNING)  # below it they build a log record for each of ours: a third of the time

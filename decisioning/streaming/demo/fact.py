@@ -1,4 +1,4 @@
-"""One thing that happens in the demo's shop: a CloudEvent of contract.md on its way to its topic."""
+"""One thing that happens in the demo's shop: a CloudEvent on its way to its topic."""
 
 from __future__ import annotations
 
@@ -54,8 +54,7 @@ def fact(
 ) -> Fact:
     """A well-formed event at an instant; all but `real` ones carry the extension attribute `synthetic: true`.
 
-    A `contact.requested` is owed one answer for its marketing candidates together and one for each service or care one
-    (contract.md, section 3).
+    A `contact.requested` is owed one answer for its marketing candidates together and one for each service or care one.
     """
     envelope: dict[str, Any] = {
         "specversion": "1.0",

@@ -22,7 +22,7 @@ class BrokerLost(DecisioningError):
 
 
 class Publisher:
-    """Publishes facts under their subject, to the partition that Java's murmur2 gives (contract.md, section 1).
+    """Publishes facts under their subject, to the partition that Java's murmur2 gives.
 
     Kafka timestamps are the facts' own instants where `stamped` (lanes read by them), else the time of publishing:
     a broker that expires records by age would throw away a history of 2010. `arrived` is told where a fact lies.

@@ -80,7 +80,7 @@ class Product(NamedTuple):
     consumable_days: int | None
 
     def payload(self) -> dict[str, object]:
-        """The data of the `product.described` event (contract.md, section 2)."""
+        """The data of the `product.described` event."""
         found: dict[str, object] = {
             "sku": self.sku,
             "category": self.category,

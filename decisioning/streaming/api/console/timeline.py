@@ -19,7 +19,7 @@ from decisioning.judge import Judge, zones_of
 from decisioning.policy import Policy
 from decisioning.reasons import describe
 from decisioning.state import State
-from decisioning.streaming.api.console.words import length, said
+from decisioning.streaming.api.console.words import length, scoped
 from decisioning.suppress import AnySuppressor, Ask
 from decisioning.suppress.frequency_cap import Cap, UnderCaps
 from decisioning.window import slot_free_at
@@ -158,7 +158,7 @@ def _standing(state: State, now: int, began: Mapping[str, int]) -> Iterator[Line
         if hold.until is not None and hold.until <= now:
             continue
         end = hold.until if hold.until is not None else now + 2 * _LONGEST
-        scope = said(hold.scope.as_json()) if hold.scope.as_json() else "anything"
+        scope = scoped(hold.scope.as_json()) if hold.scope.as_json() else "anything"
         rest = f"{length(end - now)} more" if hold.until is not None else "until its fact is gone"
         bar = Bar("hold", began.get(hold.id, now - 2 * _LONGEST), end, describe(hold.reason).author)
         yield Line("hold", f"nothing of {scope}, {rest}", [bar], tense=True)

@@ -10,7 +10,7 @@ import orjson
 from decisioning.explain import change
 from decisioning.instant import parse_instant
 from decisioning.reasons import describe
-from decisioning.streaming.api.console.words import OUTCOMES, Moment, facts, moment, moment_of, said
+from decisioning.streaming.api.console.words import OUTCOMES, Moment, facts, moment, moment_of, scoped
 
 Event = Mapping[str, Any]
 """A decision as a structured CloudEvent."""
@@ -105,7 +105,7 @@ def _title(data: Mapping[str, Any]) -> str:
     if data.get("action") is not None:
         return str(data["action"])
     if data.get("scope") is not None:
-        return f"nothing of {said(data['scope'])}" if data["scope"] else "nothing at all"
+        return f"nothing of {scoped(data['scope'])}" if data["scope"] else "nothing at all"
     return "a hold is over"
 
 

@@ -72,6 +72,11 @@ def said(value: object) -> str:
     return _spaced(value) if isinstance(value, str) else str(value)
 
 
+def scoped(scope: Mapping[str, Sequence[str]]) -> str:
+    """A hold's scope in words, without its empty lists."""
+    return said({name: names for name, names in scope.items() if names})
+
+
 def _spaced(text: str) -> str:
     try:
         parse_instant(text)

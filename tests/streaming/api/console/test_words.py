@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from decisioning.instant import DAY, HOUR, MINUTE, SECOND
-from decisioning.streaming.api.console.words import away, facts, length, moment, moment_of, said
+from decisioning.streaming.api.console.words import away, facts, length, moment, moment_of, said, scoped
 from tests.builders import at
 
 NOW = at("2026-03-02 12:00")
@@ -51,4 +51,6 @@ def test_facts_read_as_words() -> None:
         ("x", "12:00"),
     ]
     assert (said([]), said({})) == ("none", "nothing")
+    assert scoped({"categories": [], "skus": ["A", "B"]}) == "skus A, B"
+    assert scoped({"categories": []}) == "nothing"
     assert facts(None) == []
