@@ -21,8 +21,8 @@ from decisioning.streaming.demo.shop import history
 
 RETAIL = Path(__file__).parents[3] / "rules" / "retail.yaml"
 BOOK = rulebook.parse(RETAIL.read_bytes(), RETAIL.name)
-ENGINE_VS_FLOOR = 9.0
-"""The issue's bar is 8; measured were 5.6 to 6.0."""
+ENGINE_VS_FLOOR = 8.0
+"""The bar; over these days it is 4 to 5."""
 
 
 def over_the_floor(passes: int = 3) -> float:
@@ -38,11 +38,11 @@ def test_an_event_costs_a_few_times_its_floor() -> None:
 
 
 def test_the_guard_notices_an_engine_that_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Planted: every event is decided three times."""
+    """Planted: every event is decided six times."""
     decide = engine.on_event
 
     def slowly(*asked: Any) -> engine.Step:
-        return [decide(*asked) for _ in range(3)][-1]
+        return [decide(*asked) for _ in range(6)][-1]
 
     monkeypatch.setattr(engine, "on_event", slowly)
     assert over_the_floor(1) > ENGINE_VS_FLOOR
