@@ -110,7 +110,7 @@ class WorkerProcess:
         output = self.output
         return "ready\n" in output or '"message":"ready"}' in output
 
-    def ready(self, seconds: float = 40.0) -> WorkerProcess:
+    def ready(self, seconds: float = 60.0) -> WorkerProcess:
         """Wait until it takes records."""
 
         def said_so() -> bool:

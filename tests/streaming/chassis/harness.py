@@ -255,7 +255,7 @@ class Cluster:
             outputs = self.read(OUT)
             return outputs if len({m.said["origin"] for m in outputs if "origin" in m.said}) >= count else []
 
-        outputs: list[Message] = until(all_answered, 40, f"an answer to all of {count} records")
+        outputs: list[Message] = until(all_answered, 90, f"an answer to all of {count} records")
         return outputs
 
     def states(self, name: str = "w") -> dict[bytes, tuple[Header, State | None]]:
