@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from time import monotonic
 from typing import Final
 
@@ -19,7 +18,7 @@ from aiokafka.errors import KafkaError
 
 from decisioning.errors import EventRejected
 from decisioning.streaming.chassis.job import Record
-from decisioning.streaming.chassis.watchdog import TOPICS, UNKNOWN, crash, supervise
+from decisioning.streaming.chassis.watchdog import TOPICS, UNKNOWN, crash, dismiss, supervise
 from decisioning.streaming.settings import Settings, kafka_options
 from decisioning.streaming.topics import TopicsError, partition_counts
 
@@ -70,10 +69,7 @@ class Broadcast:
     async def stop(self) -> None:
         """Ends reading. Stopping twice is stopping once."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await dismiss(task)
 
     async def read_once(self) -> None:
         """Reads all topics to the end that they have now, and returns; TopicsError where Kafka does not let us."""

@@ -23,7 +23,7 @@ from aiokafka.errors import ProducerClosed
 
 from decisioning.errors import EventRejected
 from decisioning.streaming.chassis.job import Output, Record
-from decisioning.streaming.chassis.watchdog import supervise
+from decisioning.streaming.chassis.watchdog import dismiss, supervise
 from decisioning.streaming.dead_letter import Stage, dead_letter
 from decisioning.streaming.settings import Settings, kafka_options
 from decisioning.streaming.topics import name_of
@@ -99,10 +99,7 @@ class Letters:
     async def stop(self) -> None:
         """Ends publishing; what waits is found again by the next start. Stopping twice is stopping once."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await dismiss(task)
 
     async def _run(self) -> None:
         await self._news.wait()  # most workers never need the connection

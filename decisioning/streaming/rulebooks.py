@@ -23,7 +23,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +36,7 @@ from decisioning.errors import Problem, RulebookError
 from decisioning.policy import Policy
 from decisioning.stops import Stops, is_stop
 from decisioning.streaming.chassis.job import Record
-from decisioning.streaming.chassis.watchdog import supervise
+from decisioning.streaming.chassis.watchdog import dismiss, supervise
 from decisioning.streaming.labels import shown
 from decisioning.streaming.metrics import Load, Metrics, Source
 from decisioning.streaming.settings import Settings, kafka_options
@@ -175,10 +174,7 @@ class Rulebooks:
     async def stop(self) -> None:
         """Follow no more. Stopping twice is stopping once."""
         tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await dismiss(*tasks)
 
     async def look(self) -> None:
         """One look at the file, and what follows from it."""

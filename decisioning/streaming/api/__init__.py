@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -34,6 +33,7 @@ from decisioning.streaming.api.tokens import Tokens, TokensError
 from decisioning.streaming.api.views import Memory, Views
 from decisioning.streaming.chassis import whereabouts
 from decisioning.streaming.chassis.transport import App
+from decisioning.streaming.chassis.watchdog import dismiss
 from decisioning.streaming.http import Listener
 from decisioning.streaming.metrics import Metrics
 from decisioning.streaming.settings import PREFIX, Settings, SettingsError
@@ -109,10 +109,7 @@ class Service:
         if self.listener is None:
             return
         await self.listener.stop()
-        for task in self._tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await dismiss(*self._tasks)
         await self._peers.close()
         await self._decide.stop()
         await self.journal.stop()

@@ -26,7 +26,7 @@ from decisioning.errors import EventRejected
 from decisioning.inbox import Received, read
 from decisioning.instant import format_instant
 from decisioning.streaming.chassis.job import Record
-from decisioning.streaming.chassis.watchdog import say, supervise
+from decisioning.streaming.chassis.watchdog import dismiss, say, supervise
 from decisioning.streaming.settings import Settings, kafka_options
 from decisioning.streaming.topics import name_of
 
@@ -179,10 +179,7 @@ class Journal:
     async def stop(self) -> None:
         """Follow no more. Stopping twice is stopping once."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await dismiss(task)
 
     def take(self, records: Iterable[Record]) -> None:
         """Take in records of the topic; what is no decision is passed over, for this is only a window."""

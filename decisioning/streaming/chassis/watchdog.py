@@ -30,7 +30,7 @@ from decisioning.streaming.chassis.store import StoreError
 
 __all__ = [
     "CONSUMER_GROUP", "FENCED", "FETCHING", "GAP", "GROUP", "SEND", "STALL", "STORE", "TOPICS", "UNKNOWN",
-    "UNREACHABLE", "Watchdog", "crash", "explain", "say", "speak", "supervise",
+    "UNREACHABLE", "Watchdog", "crash", "dismiss", "explain", "say", "speak", "supervise",
 ]  # fmt: skip
 
 UNREACHABLE, UNKNOWN, GAP, STORE, SEND, STALL, TOPICS, GROUP, FENCED = 3, 70, 72, 73, 74, 75, 76, 77, 78
@@ -121,6 +121,18 @@ def supervise(work: Coroutine[Any, Any, None], where: Callable[[], str]) -> asyn
             crash(*explain(error, where()))
 
     return asyncio.create_task(watched())
+
+
+async def dismiss(*tasks: asyncio.Task[None] | None) -> None:
+    """End what `supervise` began, one after the other, and wait for it; None: it never began, or has been ended."""
+    for task in tasks:
+        if task is None:
+            continue
+        task.cancel()
+        try:  # noqa: SIM105 - contextlib's word for it is one of the rooms above, which are not named here
+            await task
+        except asyncio.CancelledError:
+            pass
 
 
 class Watchdog:

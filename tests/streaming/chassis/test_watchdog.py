@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import textwrap
@@ -92,6 +93,14 @@ def test_a_cancelled_task_ends_quietly() -> None:
         """
     )
     assert (code, errors) == (0, "")
+
+
+async def test_a_dismissed_task_is_over_and_nothing_is_one_too() -> None:
+    """Who stops twice, or never began, stops as well."""
+    task = watchdog.supervise(asyncio.sleep(60), lambda: "")
+    await watchdog.dismiss(task, None)
+    assert task.cancelled()
+    await watchdog.dismiss(task)
 
 
 def test_work_without_progress_ends_the_process() -> None:

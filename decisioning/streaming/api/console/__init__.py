@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -27,7 +26,7 @@ from decisioning.streaming.api.journal import Journal
 from decisioning.streaming.api.limits import STRANGER, Limits
 from decisioning.streaming.api.tokens import Tokens
 from decisioning.streaming.api.views import SILENT_SECONDS, Memory
-from decisioning.streaming.chassis.watchdog import supervise
+from decisioning.streaming.chassis.watchdog import dismiss, supervise
 from decisioning.streaming.http import Answer
 from decisioning.streaming.worker import wall
 
@@ -67,10 +66,7 @@ class Console:
     async def stop(self) -> None:
         """Count no more. Stopping twice is stopping once."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await dismiss(task)
 
     def around(self, otherwise: Answerer) -> Answerer:
         """Answers what is ours, and hands the rest on."""
